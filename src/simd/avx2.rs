@@ -1,0 +1,232 @@
+//! The AVX2 tier (with FMA): 8 lanes of f32, 4 of f64, 16 registers.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32(__m256);
+
+#[derive(Clone, Copy)]
+pub(crate) struct F64(__m256d);
+
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx2,fma")]
+    fn shell<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx2(()))
+    }
+    // SAFETY: `dispatch`, the only caller, is only given supported tiers.
+    unsafe { shell(kernel) }
+}
+
+/// An intrinsic in the body of a method.
+macro_rules! op {
+    ($body:expr) => {
+        // SAFETY: a value of this module's types exists only inside `shell`, that is, on a machine with
+        // AVX2 and FMA; for pointers, the caller's promise.
+        unsafe { $body }
+    };
+}
+
+impl Simd for Avx2 {
+    const MANY_REGISTERS: bool = false;
+    type F32 = F32;
+    type F64 = F64;
+
+    #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v.0))),
+            F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(v.0))),
+        ])
+    }
+
+    #[inline(always)]
+    fn narrow(low: F64, high: F64) -> F32 {
+        op!(F32(_mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0))))
+    }
+}
+
+macro_rules! vector {
+    ($vector:ident, $elem:ident, $lanes:literal, $mantissa:literal, $bias:literal,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident,
+     $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
+     $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
+        impl Vector for $vector {
+            type Simd = Avx2;
+            type Elem = $elem;
+            type Mask = $vector;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(_: Avx2, value: $elem) -> Self {
+                op!($vector($splat(value)))
+            }
+            #[inline(always)]
+            unsafe fn load(_: Avx2, from: *const $elem) -> Self {
+                op!($vector($load(from)))
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $elem) {
+                op!($store(to, self.0))
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                op!($vector($add(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                op!($vector($sub(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                op!($vector($mul(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                op!($vector($fmadd(self.0, factor.0, term.0)))
+            }
+            #[inline(always)]
+            fn mul_error(self, factor: Self, product: Self) -> Self {
+                op!($vector($fmsub(self.0, factor.0, product.0)))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                op!($vector($min(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                op!($vector($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                op!($vector($andnot($splat(-0.0), self.0)))
+            }
+            #[inline(always)]
+            fn round(self) -> Self {
+                op!($vector($round::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+            }
+            #[inline(always)]
+            fn power_of_two(self) -> Self {
+                // The sum's lowest bits hold the biased exponent; the shift moves them to their place.
+                op!({
+                    let magic = $splat(((1u64 << $mantissa) + $bias) as $elem);
+                    $vector($from_int($shift::<$mantissa>($to_int($add(self.0, magic)))))
+                })
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> Self {
+                op!($vector($cmp::<_CMP_LT_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> Self {
+                op!($vector($cmp::<_CMP_LE_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> Self {
+                op!($vector($cmp::<_CMP_EQ_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn select(self, mask: Self, other: Self) -> Self {
+                op!($vector($blend(other.0, self.0, mask.0)))
+            }
+        }
+
+        impl Mask for $vector {
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                op!($vector($and(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                op!($vector($or(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn not(self) -> Self {
+                op!($vector($xor(self.0, $from_int(_mm256_set1_epi32(-1)))))
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                op!($movemask(self.0) as u32)
+            }
+        }
+    };
+}
+vector!(
+    F32,
+    f32,
+    8,
+    23,
+    127,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_fmadd_ps,
+    _mm256_fmsub_ps,
+    _mm256_min_ps,
+    _mm256_max_ps,
+    _mm256_andnot_ps,
+    _mm256_round_ps,
+    _mm256_cmp_ps,
+    _mm256_blendv_ps,
+    _mm256_movemask_ps,
+    _mm256_and_ps,
+    _mm256_or_ps,
+    _mm256_xor_ps,
+    _mm256_castps_si256,
+    _mm256_castsi256_ps,
+    _mm256_slli_epi32
+);
+vector!(
+    F64,
+    f64,
+    4,
+    52,
+    1023,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
+    _mm256_fmadd_pd,
+    _mm256_fmsub_pd,
+    _mm256_min_pd,
+    _mm256_max_pd,
+    _mm256_andnot_pd,
+    _mm256_round_pd,
+    _mm256_cmp_pd,
+    _mm256_blendv_pd,
+    _mm256_movemask_pd,
+    _mm256_and_pd,
+    _mm256_or_pd,
+    _mm256_xor_pd,
+    _mm256_castpd_si256,
+    _mm256_castsi256_pd,
+    _mm256_slli_epi64
+);
+
+impl VectorF32 for F32 {
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        op!({
+            let words = _mm256_cvtps_epi32(self.0);
+            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            let halves = _mm_packus_epi32(low, high);
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
+        })
+    }
+}
+
+impl VectorF64 for F64 {
+    #[inline(always)]
+    fn round_to_f32(self) -> Self {
+        op!(F64(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))))
+    }
+}

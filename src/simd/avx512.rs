@@ -1,0 +1,224 @@
+//! The AVX-512 tier (F, BW, DQ, VL): 16 lanes of f32, 8 of f64, 32 registers, masks in registers of their own.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32(__m512);
+
+#[derive(Clone, Copy)]
+pub(crate) struct F64(__m512d);
+
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn shell<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx512(()))
+    }
+    // SAFETY: `dispatch`, the only caller, is only given supported tiers.
+    unsafe { shell(kernel) }
+}
+
+/// An intrinsic in the body of a method.
+macro_rules! op {
+    ($body:expr) => {
+        // SAFETY: a value of this module's types exists only inside `shell`, that is, on a machine with
+        // these features; for pointers, the caller's promise.
+        unsafe { $body }
+    };
+}
+
+impl Simd for Avx512 {
+    const MANY_REGISTERS: bool = true;
+    type F32 = F32;
+    type F64 = F64;
+
+    #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v.0))),
+            F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(v.0))),
+        ])
+    }
+
+    #[inline(always)]
+    fn narrow(low: F64, high: F64) -> F32 {
+        op!({
+            let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
+            F32(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
+        })
+    }
+}
+
+macro_rules! vector {
+    ($vector:ident, $elem:ident, $lanes:literal, $mask:ident, $mantissa:literal, $bias:literal,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident,
+     $min:ident, $max:ident, $abs:ident, $round:ident, $cmp:ident, $blend:ident,
+     $to_int:ident, $from_int:ident, $shift:ident) => {
+        impl Vector for $vector {
+            type Simd = Avx512;
+            type Elem = $elem;
+            type Mask = $mask;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(_: Avx512, value: $elem) -> Self {
+                op!($vector($splat(value)))
+            }
+            #[inline(always)]
+            unsafe fn load(_: Avx512, from: *const $elem) -> Self {
+                op!($vector($load(from)))
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $elem) {
+                op!($store(to, self.0))
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                op!($vector($add(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                op!($vector($sub(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                op!($vector($mul(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                op!($vector($fmadd(self.0, factor.0, term.0)))
+            }
+            #[inline(always)]
+            fn mul_error(self, factor: Self, product: Self) -> Self {
+                op!($vector($fmsub(self.0, factor.0, product.0)))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                op!($vector($min(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                op!($vector($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                op!($vector($abs(self.0)))
+            }
+            #[inline(always)]
+            fn round(self) -> Self {
+                op!($vector($round::<_MM_FROUND_TO_NEAREST_INT>(self.0)))
+            }
+            #[inline(always)]
+            fn power_of_two(self) -> Self {
+                // The sum's lowest bits hold the biased exponent; the shift moves them to their place.
+                op!({
+                    let magic = $splat(((1u64 << $mantissa) + $bias) as $elem);
+                    $vector($from_int($shift::<$mantissa>($to_int($add(self.0, magic)))))
+                })
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> $mask {
+                op!($cmp::<_CMP_LT_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> $mask {
+                op!($cmp::<_CMP_LE_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> $mask {
+                op!($cmp::<_CMP_EQ_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn select(self, mask: $mask, other: Self) -> Self {
+                op!($vector($blend(mask, other.0, self.0)))
+            }
+        }
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+            #[inline(always)]
+            fn not(self) -> Self {
+                !self
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                u32::from(self)
+            }
+        }
+    };
+}
+vector!(
+    F32,
+    f32,
+    16,
+    __mmask16,
+    23,
+    127,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_fmadd_ps,
+    _mm512_fmsub_ps,
+    _mm512_min_ps,
+    _mm512_max_ps,
+    _mm512_abs_ps,
+    _mm512_roundscale_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_mask_blend_ps,
+    _mm512_castps_si512,
+    _mm512_castsi512_ps,
+    _mm512_slli_epi32
+);
+vector!(
+    F64,
+    f64,
+    8,
+    __mmask8,
+    52,
+    1023,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_fmadd_pd,
+    _mm512_fmsub_pd,
+    _mm512_min_pd,
+    _mm512_max_pd,
+    _mm512_abs_pd,
+    _mm512_roundscale_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_mask_blend_pd,
+    _mm512_castpd_si512,
+    _mm512_castsi512_pd,
+    _mm512_slli_epi64
+);
+
+impl VectorF32 for F32 {
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
+    }
+}
+
+impl VectorF64 for F64 {
+    #[inline(always)]
+    fn round_to_f32(self) -> Self {
+        op!(F64(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))))
+    }
+}

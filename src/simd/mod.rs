@@ -1,0 +1,118 @@
+//! The vector vocabulary: only the operations the kernels use, once per instruction-set tier.
+//!
+//! An algorithm is written once, as a [`Kernel`] that is generic over [`Simd`]. [`dispatch`] carries it into
+//! the tier's `#[target_feature]` shell; all that the shell calls is `#[inline(always)]`, down to the single
+//! instruction. A value of a `Simd` type is the proof that this machine runs the tier: it can only be had
+//! from `dispatch`, and vectors can only be made from it, so that arithmetic on vectors is safe code.
+
+use crate::isa::Isa;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod exp;
+mod portable;
+
+/// A tier: the proof that it may be used, and its vectors.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// Whether there are 32 vector registers, not 16: kernels choose the size of their blocks by it.
+    const MANY_REGISTERS: bool;
+    /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
+    type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
+    /// Vectors of f64.
+    type F64: Vector<Simd = Self, Elem = f64> + VectorF64;
+
+    /// The lower and the upper half of the lanes, each exactly as f64.
+    fn widen(v: Self::F32) -> [Self::F64; 2];
+    /// Two vectors of f64 rounded to one of f32.
+    fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
+}
+
+/// The operations that vectors of f32 and of f64 share.
+///
+/// Comparisons are false where a lane is NaN. No operation fuses or reorders, except `mul_add`.
+pub(crate) trait Vector: Copy {
+    type Simd: Simd;
+    type Elem: Copy + Send + Sync + 'static;
+    type Mask: Mask;
+    const LANES: usize;
+
+    fn splat(simd: Self::Simd, value: Self::Elem) -> Self;
+    /// # Safety
+    /// `LANES` elements from `from` are readable; no alignment is needed.
+    unsafe fn load(simd: Self::Simd, from: *const Self::Elem) -> Self;
+    /// # Safety
+    /// `LANES` elements from `to` are writable; no alignment is needed.
+    unsafe fn store(self, to: *mut Self::Elem);
+
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    /// `self · factor + term`, with one rounding or two as the tier has it. Never where bits matter.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
+    fn mul_error(self, factor: Self, product: Self) -> Self;
+    /// The smaller. Unspecified where a lane of either is NaN.
+    fn min(self, other: Self) -> Self;
+    /// The larger. Unspecified where a lane of either is NaN.
+    fn max(self, other: Self) -> Self;
+    fn abs(self) -> Self;
+    /// To the nearest integer, ties to even; |self| below 2²² (f32) or 2⁵¹ (f64).
+    fn round(self) -> Self;
+    /// 2 to the power of an integral-valued lane, which must give a normal number.
+    fn power_of_two(self) -> Self;
+
+    fn lt(self, other: Self) -> Self::Mask;
+    fn le(self, other: Self) -> Self::Mask;
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `self` where the mask is set, else `other`.
+    fn select(self, mask: Self::Mask, other: Self) -> Self;
+}
+
+/// One truth value a lane.
+pub(crate) trait Mask: Copy {
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn not(self) -> Self;
+    /// Bit i is lane i.
+    fn bits(self) -> u32;
+}
+
+/// What only vectors of f32 do.
+pub(crate) trait VectorF32: Vector {
+    /// Stores each lane, an integer from 0 to 255, as a byte.
+    ///
+    /// # Safety
+    /// `LANES` bytes from `to` are writable.
+    unsafe fn store_bytes(self, to: *mut u8);
+}
+
+/// What only vectors of f64 do.
+pub(crate) trait VectorF64: Vector {
+    /// Each lane rounded to the nearest f32, and widened again.
+    fn round_to_f32(self) -> Self;
+}
+
+/// Work that is written once for every tier.
+pub(crate) trait Kernel {
+    type Output;
+    /// Runs with the tier's vectors. Implementations are `#[inline(always)]`, as is all they call.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs `kernel` in the shell of tier `isa`, which must be supported.
+#[inline]
+pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
+    debug_assert!(isa.is_supported());
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::enter(kernel),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::enter(kernel),
+        _ => portable::enter(kernel),
+    }
+}
+
+#[cfg(test)]
+mod tests;

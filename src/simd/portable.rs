@@ -1,0 +1,185 @@
+//! The portable tier: `wide`'s vectors of eight f32 and four f64, compiled for what every processor of the
+//! target has. `wide` picks its instructions at compile time, so it serves this tier alone.
+
+use wide::{CmpEq, CmpLe, CmpLt, f32x8, f64x4};
+
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Portable(());
+
+#[inline(never)]
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable(()))
+}
+
+impl Simd for Portable {
+    const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
+    type F32 = f32x8;
+    type F64 = f64x4;
+
+    #[inline(always)]
+    fn widen(v: f32x8) -> [f64x4; 2] {
+        let v = v.to_array();
+        [0, 4].map(|i| f64x4::new(std::array::from_fn(|lane| f64::from(v[i + lane]))))
+    }
+
+    #[inline(always)]
+    fn narrow(low: f64x4, high: f64x4) -> f32x8 {
+        let (low, high) = (low.to_array(), high.to_array());
+        f32x8::new(std::array::from_fn(|i| if i < 4 { low[i] as f32 } else { high[i - 4] as f32 }))
+    }
+}
+
+impl Mask for f32x8 {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        !self
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bitmask()
+    }
+}
+
+impl Mask for f64x4 {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        !self
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bitmask()
+    }
+}
+
+macro_rules! vector {
+    ($vector:ident, $elem:ident, $lanes:literal, $bits:ident, $mantissa:literal, $bias:literal, $splitter:literal) => {
+        impl Vector for $vector {
+            type Simd = Portable;
+            type Elem = $elem;
+            type Mask = $vector;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(_: Portable, value: $elem) -> Self {
+                <$vector>::splat(value)
+            }
+            #[inline(always)]
+            unsafe fn load(_: Portable, from: *const $elem) -> Self {
+                // SAFETY: the caller's promise; the array has the element's alignment.
+                <$vector>::new(unsafe { *from.cast::<[$elem; $lanes]>() })
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $elem) {
+                // SAFETY: the caller's promise; the array has the element's alignment.
+                unsafe { *to.cast::<[$elem; $lanes]>() = self.to_array() }
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                self - other
+            }
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                self * other
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                self * factor + term
+            }
+            #[inline(always)]
+            fn mul_error(self, factor: Self, product: Self) -> Self {
+                // Without a fused multiply-add: halves of the mantissas multiply exactly (Dekker).
+                let split = |v: Self| {
+                    let big = v * <$vector>::splat($splitter);
+                    let high = big - (big - v);
+                    (high, v - high)
+                };
+                let ((a, b), (c, d)) = (split(self), split(factor));
+                b * d - (((product - a * c) - b * c) - a * d)
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                self.fast_min(other)
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                self.fast_max(other)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                <$vector>::abs(self)
+            }
+            #[inline(always)]
+            fn round(self) -> Self {
+                // Adding 1.5·2^mantissa leaves no bits for a fraction.
+                let magic = <$vector>::splat(1.5 * (1u64 << $mantissa) as $elem);
+                (self + magic) - magic
+            }
+            #[inline(always)]
+            fn power_of_two(self) -> Self {
+                // The sum's lowest bits hold the biased exponent; the shift moves them to their place.
+                let magic = <$vector>::splat(((1u64 << $mantissa) + $bias) as $elem);
+                let sums = (self + magic).to_array();
+                <$vector>::new(sums.map(|sum| $elem::from_bits(sum.to_bits() << $mantissa)))
+            }
+
+            #[inline(always)]
+            fn lt(self, other: Self) -> Self {
+                CmpLt::simd_lt(self, other)
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> Self {
+                CmpLe::simd_le(self, other)
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> Self {
+                CmpEq::simd_eq(self, other)
+            }
+            #[inline(always)]
+            fn select(self, mask: Self, other: Self) -> Self {
+                mask.select(self, other)
+            }
+        }
+    };
+}
+vector!(f32x8, f32, 8, u32, 23, 127, 4097.0);
+vector!(f64x4, f64, 4, u64, 52, 1023, 134217729.0);
+
+impl VectorF32 for f32x8 {
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // Integers from 2²³ on stand in the lowest bits of their own f32.
+        let bytes = (self + f32x8::splat(8388608.0)).to_array().map(|v| v.to_bits() as u8);
+        // SAFETY: the caller's promise.
+        unsafe { *to.cast::<[u8; 8]>() = bytes }
+    }
+}
+
+impl VectorF64 for f64x4 {
+    #[inline(always)]
+    fn round_to_f32(self) -> Self {
+        f64x4::new(self.to_array().map(|v| f64::from(v as f32)))
+    }
+}

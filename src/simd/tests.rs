@@ -1,0 +1,254 @@
+//! Every operation of every tier this machine runs, against plain Rust.
+
+use super::exp::{exp2_f32, exp2_f64};
+use super::*;
+
+/// The largest error of `exp2` in ulp over the whole range, for f32 and f64.
+struct ExpError;
+
+impl Kernel for ExpError {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> (f64, f64) {
+        let mut worst = (0.0f64, 0.0f64);
+        let mut lanes32 = [0.0f32; 16];
+        let mut lanes64 = [0.0f64; 8];
+        for i in 0..200_000u32 {
+            let y = -126.0 * (f64::from(i) / 200_000.0);
+            let y32: [f32; 16] = std::array::from_fn(|lane| (y - 1e-5 * lane as f64).max(-126.0) as f32);
+            // SAFETY: the arrays hold the lanes of the widest tier.
+            unsafe { exp2_f32(simd, S::F32::load(simd, y32.as_ptr())).store(lanes32.as_mut_ptr()) };
+            for lane in 0..S::F32::LANES {
+                let exact = f64::from(y32[lane]).exp2();
+                let ulp = f64::from(exact as f32) - f64::from((exact as f32).next_down());
+                worst.0 = worst.0.max((f64::from(lanes32[lane]) - exact).abs() / ulp);
+            }
+            let y64: [f64; 8] = std::array::from_fn(|lane| 8.0 * y - 1e-4 * lane as f64);
+            let zero = S::F64::splat(simd, 0.0);
+            // SAFETY: as above.
+            unsafe { exp2_f64(simd, S::F64::load(simd, y64.as_ptr()), zero).store(lanes64.as_mut_ptr()) };
+            for lane in 0..S::F64::LANES {
+                // std's exp2 is itself only within 1 ulp.
+                let exact = y64[lane].exp2();
+                worst.1 = worst.1.max((lanes64[lane] - exact).abs() / (exact - exact.next_down()));
+            }
+        }
+        worst
+    }
+}
+
+#[test]
+fn exp2_is_within_its_bound_over_the_whole_range() {
+    for isa in Isa::supported() {
+        let (ulp32, ulp64) = dispatch(isa, ExpError);
+        println!("{}: exp2 within {ulp32:.2} ulp (f32), {ulp64:.2} ulp (f64)", isa.name());
+        assert!(ulp32 <= 1.5, "{}: f32 {ulp32}", isa.name());
+        assert!(ulp64 <= 2.5, "{}: f64 {ulp64}, one of them std's", isa.name());
+    }
+}
+
+#[test]
+fn exp2_ends_in_one_and_in_zero() {
+    struct Ends;
+    impl Kernel for Ends {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let mut out = [7.0f32; 16];
+            for (y, expected) in [
+                (0.0, 1.0),
+                (-1.0, 0.5),
+                (-126.0, f32::MIN_POSITIVE),
+                (-127.0, 0.0),
+                (f32::NEG_INFINITY, 0.0),
+            ] {
+                // SAFETY: the array holds the lanes of the widest tier.
+                unsafe { exp2_f32(simd, S::F32::splat(simd, y)).store(out.as_mut_ptr()) };
+                assert!(out[..S::F32::LANES].iter().all(|&v| v == expected), "{y} {out:?}");
+            }
+            let mut out = [7.0f64; 8];
+            for (y, tail, expected) in [
+                (0.0, 0.0, 1.0),
+                (-1022.0, 0.0, f64::MIN_POSITIVE),
+                (-1023.0, 0.0, 0.0),
+                (-3.0, 1e-17, 0.125),
+            ] {
+                // SAFETY: as above.
+                unsafe {
+                    exp2_f64(simd, S::F64::splat(simd, y), S::F64::splat(simd, tail)).store(out.as_mut_ptr())
+                };
+                assert!(out[..S::F64::LANES].iter().all(|&v| v == expected), "{y} {out:?}");
+            }
+        }
+    }
+    Isa::supported().for_each(|isa| dispatch(isa, Ends));
+}
+
+/// One operation on all lanes of loaded values, for every pair of awkward numbers.
+struct Operations;
+
+impl Kernel for Operations {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let values = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.5,
+            3.0e38,
+            -3.0e38,
+            1e-45,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            16777217.0,
+            0.1,
+        ];
+        for &a in &values {
+            for &b in &values {
+                float::<S, S::F32>(simd, a, b, |v| v, f32::to_bits, |x, y| x.is_nan() && y.is_nan());
+                float::<S, S::F64>(
+                    simd,
+                    f64::from(a),
+                    f64::from(b),
+                    |v| v,
+                    f64::to_bits,
+                    |x, y| x.is_nan() && y.is_nan(),
+                );
+                let (x, y) = (f64::from(a) * 1.1, f64::from(b) * 0.3);
+                let narrow = S::narrow(S::F64::splat(simd, x), S::F64::splat(simd, y));
+                let mut out = [0.0f32; 16];
+                // SAFETY: the array holds the lanes of the widest tier.
+                unsafe { narrow.store(out.as_mut_ptr()) };
+                let half = S::F64::LANES;
+                assert!(out[..half].iter().all(|v| v.to_bits() == (x as f32).to_bits() || x.is_nan()));
+                assert!(
+                    out[half..2 * half].iter().all(|v| v.to_bits() == (y as f32).to_bits() || y.is_nan())
+                );
+                let mut out = [0.0f64; 8];
+                // SAFETY: as above.
+                unsafe { S::F64::splat(simd, x).round_to_f32().store(out.as_mut_ptr()) };
+                assert!(
+                    out[..half].iter().all(|v| v.to_bits() == f64::from(x as f32).to_bits() || x.is_nan())
+                );
+            }
+        }
+        let numbers: [f32; 16] = std::array::from_fn(|i| (i * 17) as f32);
+        let mut bytes = [1u8; 17];
+        // SAFETY: the arrays hold the lanes of the widest tier.
+        let loaded = unsafe { S::F32::load(simd, numbers.as_ptr()) };
+        // SAFETY: as above.
+        unsafe { loaded.store_bytes(bytes.as_mut_ptr()) };
+        for (lane, &byte) in bytes.iter().enumerate() {
+            assert_eq!(byte, if lane < S::F32::LANES { (lane * 17) as u8 } else { 1 });
+        }
+        let [low, high] = S::widen(loaded);
+        let mut wide = [0.0f64; 16];
+        // SAFETY: as above, two halves.
+        unsafe {
+            low.store(wide.as_mut_ptr());
+            high.store(wide.as_mut_ptr().add(S::F64::LANES));
+        }
+        assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
+    }
+}
+
+#[inline(always)]
+fn float<S: Simd, V: Vector<Simd = S>>(
+    simd: S,
+    a: V::Elem,
+    b: V::Elem,
+    id: impl Fn(V::Elem) -> V::Elem,
+    bits: impl Fn(V::Elem) -> <V::Elem as Bits>::Bits,
+    both_nan: impl Fn(V::Elem, V::Elem) -> bool,
+) where
+    V::Elem: Bits,
+{
+    let (x, y) = (V::splat(simd, id(a)), V::splat(simd, id(b)));
+    let check = |v: V, expected: V::Elem, what: &str| {
+        let mut out = [a; 16];
+        // SAFETY: the array holds the lanes of the widest tier.
+        unsafe { v.store(out.as_mut_ptr()) };
+        for &lane in &out[..V::LANES] {
+            assert!(
+                bits(lane) == bits(expected) || both_nan(lane, expected),
+                "{what} of {a:?}, {b:?}: {lane:?}, expected {expected:?}"
+            );
+        }
+    };
+    check(x.add(y), a + b, "add");
+    check(x.sub(y), a - b, "sub");
+    check(x.mul(y), a * b, "mul");
+    check(x.abs(), a.absolute(), "abs");
+    let all = (1u32 << V::LANES) - 1;
+    let mask = |m: V::Mask, expected: bool, what: &str| {
+        assert_eq!(m.bits(), if expected { all } else { 0 }, "{what} of {a:?}, {b:?}");
+        assert_eq!(m.not().bits(), if expected { 0 } else { all }, "not {what}");
+        check(x.select(m, y), if expected { a } else { b }, "select");
+    };
+    mask(x.lt(y), a < b, "lt");
+    mask(x.le(y), a <= b, "le");
+    mask(x.eq(y), a == b, "eq");
+    mask(x.lt(y).or(x.eq(y)), a <= b, "or");
+    mask(x.le(y).and(x.eq(y)), a == b, "and");
+    if a < b {
+        check(x.min(y), a, "min");
+        check(x.max(y), b, "max");
+    }
+}
+
+/// Floating point without a crate for it: what the test above needs of f32 and f64 alike.
+trait Bits:
+    Copy
+    + std::fmt::Debug
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+{
+    type Bits: PartialEq;
+    fn absolute(self) -> Self;
+}
+
+impl Bits for f32 {
+    type Bits = u32;
+    fn absolute(self) -> Self {
+        self.abs()
+    }
+}
+
+impl Bits for f64 {
+    type Bits = u64;
+    fn absolute(self) -> Self {
+        self.abs()
+    }
+}
+
+#[test]
+fn operations_agree_with_scalar_arithmetic() {
+    Isa::supported().for_each(|isa| dispatch(isa, Operations));
+}
+
+#[test]
+fn product_errors_are_exact() {
+    struct Products;
+    impl Kernel for Products {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            for i in 1..2000 {
+                let (a, b) = (f64::from(i) * 0.123_456_789, 1.0 / f64::from(i));
+                let product = S::F64::splat(simd, a).mul(S::F64::splat(simd, b));
+                let error = S::F64::splat(simd, a).mul_error(S::F64::splat(simd, b), product);
+                let mut out = [0.0f64; 8];
+                // SAFETY: the array holds the lanes of the widest tier.
+                unsafe { error.store(out.as_mut_ptr()) };
+                assert!(out[..S::F64::LANES].iter().all(|&e| e == a.mul_add(b, -(a * b))));
+            }
+        }
+    }
+    Isa::supported().for_each(|isa| dispatch(isa, Products));
+}

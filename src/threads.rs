@@ -1,0 +1,216 @@
+//! Threads: a private pool, the split of a call into tasks, progress and cancellation.
+//!
+//! A call is cut into tasks that each own a piece of the output, so the result cannot depend on who runs
+//! which. The calling thread works too, and between two of its own tasks it reports progress; helpers come
+//! from one private pool per process. This is the only file that names rayon.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, ErrorKind};
+
+/// A progress callback: takes the fraction done (0 to 1), answers whether to go on. It is called on the
+/// calling thread alone, at the start, at the end, and in between at most every few milliseconds.
+pub type Progress<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
+
+/// Reports come between two tasks, but not more often than this.
+const REPORT_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The progress of one call, over one or more runs of tasks.
+pub(crate) struct Reporter<'a> {
+    callback: Option<Progress<'a>>,
+    last: Option<Instant>,
+}
+
+impl<'a> Reporter<'a> {
+    pub(crate) fn new(callback: Option<Progress<'a>>) -> Self {
+        Reporter { callback, last: None }
+    }
+
+    /// Reports `fraction` now.
+    pub(crate) fn report(&mut self, fraction: f64) -> Result<(), Error> {
+        let Some(callback) = &mut self.callback else {
+            return Ok(());
+        };
+        self.last = Some(Instant::now());
+        match callback(fraction) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::new(
+                ErrorKind::Cancelled,
+                format!("the progress callback stopped the call at {:.1} %", 100.0 * fraction),
+            )),
+        }
+    }
+
+    /// Reports `fraction` if the last report is long enough ago.
+    fn tick(&mut self, fraction: impl FnOnce() -> f64) -> Result<(), Error> {
+        if self.callback.is_none() || self.last.is_some_and(|t| t.elapsed() < REPORT_INTERVAL) {
+            return Ok(());
+        }
+        self.report(fraction())
+    }
+}
+
+/// The number of threads that a call with the option `threads` uses at most: 0 means `VOXLANE_THREADS`
+/// or, without it, all that the process may run on.
+pub(crate) fn count(threads: usize) -> Result<usize, Error> {
+    if threads > 0 {
+        return Ok(threads);
+    }
+    // Read once, into an atomic and not a lock, as a forked child must not find it taken.
+    const UNREAD: usize = 0;
+    const MALFORMED: usize = usize::MAX;
+    static DEFAULT: AtomicUsize = AtomicUsize::new(UNREAD);
+    let mut default = DEFAULT.load(Ordering::Relaxed);
+    if default == UNREAD {
+        let available = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        default = match std::env::var("VOXLANE_THREADS") {
+            Ok(text) if !text.trim().is_empty() => match text.trim().parse::<usize>() {
+                Ok(0) => available(),
+                Ok(n) if n <= i32::MAX as usize => n,
+                _ => MALFORMED,
+            },
+            Err(std::env::VarError::NotUnicode(_)) => MALFORMED,
+            _ => available(),
+        };
+        DEFAULT.store(default, Ordering::Relaxed);
+    }
+    if default == MALFORMED {
+        return Err(Error::new(
+            ErrorKind::Thread,
+            "VOXLANE_THREADS is not a whole number from 0 to 2147483647",
+        ));
+    }
+    Ok(default)
+}
+
+/// Helper threads beyond this would only wait for each other.
+const MOST_HELPERS: usize = 1023;
+
+/// Runs `task(scratch, i)` for every `i` below `tasks`, each once, on at most `threads` threads of which
+/// the calling one is the first. `scratch` makes each thread's working memory, before anything runs.
+/// Progress goes from `span[0]` to `span[1]`.
+///
+/// # Errors
+/// Cancellation, memory or threads that could not be had. No task is running any more on return.
+pub(crate) fn run<S: Send>(
+    threads: usize,
+    tasks: usize,
+    reporter: &mut Reporter,
+    span: [f64; 2],
+    scratch: impl Fn() -> Result<S, Error>,
+    task: impl Fn(&mut S, usize) + Sync,
+) -> Result<(), Error> {
+    reporter.report(span[0])?;
+    let helpers = threads.min(tasks).saturating_sub(1).min(MOST_HELPERS);
+    let mut own = scratch()?;
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let mut work_here = || -> Result<(), Error> {
+        // Also on a panic in the callback or a task, the helpers must not run on.
+        let stop_helpers = StopOnDrop(&stop);
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            // A helper that panicked has set `stop`; the scope hands its panic on.
+            if i >= tasks || stop.load(Ordering::Relaxed) {
+                std::mem::forget(stop_helpers);
+                return Ok(());
+            }
+            task(&mut own, i);
+            reporter.tick(|| span[0] + (span[1] - span[0]) * (i as f64 / tasks as f64))?;
+        }
+    };
+    if helpers == 0 {
+        work_here()?;
+    } else {
+        let mut scratches = Vec::with_capacity(helpers);
+        for _ in 0..helpers {
+            scratches.push(scratch()?);
+        }
+        let (next, stop, task) = (&next, &stop, &task);
+        pool(helpers)?.in_place_scope(|scope| {
+            for mut scratch in scratches {
+                scope.spawn(move |_| {
+                    let stop_all = StopOnDrop(stop);
+                    while !stop.load(Ordering::Relaxed) {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        if i >= tasks {
+                            break;
+                        }
+                        task(&mut scratch, i);
+                    }
+                    std::mem::forget(stop_all);
+                });
+            }
+            work_here()
+        })?;
+    }
+    reporter.report(span[1])
+}
+
+/// Tells the other threads of a run to take no further task.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The helpers of one process. A forked child inherits the pointer but none of the threads, and perhaps a
+/// lock that was held: it sees the foreign process id, makes its own, and leaks this one.
+struct Helpers {
+    process: u32,
+    pool: Mutex<Option<Arc<ThreadPool>>>,
+}
+
+static HELPERS: AtomicPtr<Helpers> = AtomicPtr::new(std::ptr::null_mut());
+
+fn pool(helpers: usize) -> Result<Arc<ThreadPool>, Error> {
+    let process = std::process::id();
+    let mut current = HELPERS.load(Ordering::Acquire);
+    loop {
+        // SAFETY: a non-null pointer came from Box::into_raw below and is never freed.
+        if let Some(known) = unsafe { current.as_ref() }
+            && known.process == process
+        {
+            return known.at_least(helpers);
+        }
+        let fresh = Box::into_raw(Box::new(Helpers { process, pool: Mutex::new(None) }));
+        match HELPERS.compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => current = fresh,
+            Err(winner) => {
+                // SAFETY: nobody else has seen `fresh`.
+                drop(unsafe { Box::from_raw(fresh) });
+                current = winner;
+            }
+        }
+    }
+}
+
+impl Helpers {
+    /// A pool of at least this many threads. A larger one replaces a smaller, which ends once its last
+    /// call has returned.
+    fn at_least(&self, helpers: usize) -> Result<Arc<ThreadPool>, Error> {
+        let mut slot = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = &*slot
+            && pool.current_num_threads() >= helpers
+        {
+            return Ok(Arc::clone(pool));
+        }
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(helpers)
+            .thread_name(|i| format!("voxlane-{i}"))
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))
+            })?;
+        let pool = Arc::new(pool);
+        *slot = Some(Arc::clone(&pool));
+        Ok(pool)
+    }
+}
