@@ -222,6 +222,22 @@ impl VectorF32 for F32 {
             _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
         })
     }
+    #[inline(always)]
+    fn min_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_min_epi32(
+            _mm256_castps_si256(self.0),
+            _mm256_castps_si256(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn le_bits(self, other: Self) -> Self {
+        // Not greater, from the one integer comparison there is.
+        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+            _mm256_castps_si256(self.0),
+            _mm256_castps_si256(other.0)
+        ))))
+        .not()
+    }
 }
 
 impl VectorF64 for F64 {

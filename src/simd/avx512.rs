@@ -214,6 +214,17 @@ impl VectorF32 for F32 {
     unsafe fn store_bytes(self, to: *mut u8) {
         op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
     }
+    #[inline(always)]
+    fn min_bits(self, other: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_min_epi32(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn le_bits(self, other: Self) -> __mmask16 {
+        op!(_mm512_cmple_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
+    }
 }
 
 impl VectorF64 for F64 {

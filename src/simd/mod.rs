@@ -53,9 +53,9 @@ pub(crate) trait Vector: Copy {
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
     fn mul_error(self, factor: Self, product: Self) -> Self;
-    /// The smaller. Unspecified where a lane of either is NaN.
+    /// `self` where `self < other`, else `other`: so `other` on ties, ±0 among them, and on NaN.
     fn min(self, other: Self) -> Self;
-    /// The larger. Unspecified where a lane of either is NaN.
+    /// `self` where `self > other`, else `other`.
     fn max(self, other: Self) -> Self;
     fn abs(self) -> Self;
     /// To the nearest integer, ties to even; |self| below 2²² (f32) or 2⁵¹ (f64).
@@ -86,6 +86,11 @@ pub(crate) trait VectorF32: Vector {
     /// # Safety
     /// `LANES` bytes from `to` are writable.
     unsafe fn store_bytes(self, to: *mut u8);
+    /// The lane whose bits, read as a signed integer, are the smaller: of two negative numbers the one
+    /// nearer to zero, of a negative and a positive one the negative.
+    fn min_bits(self, other: Self) -> Self;
+    /// Where the bits, read as a signed integer, are at most `other`'s.
+    fn le_bits(self, other: Self) -> Self::Mask;
 }
 
 /// What only vectors of f64 do.

@@ -118,6 +118,7 @@ impl Kernel for Operations {
                     f64::to_bits,
                     |x, y| x.is_nan() && y.is_nan(),
                 );
+                bitwise::<S>(simd, a, b);
                 let (x, y) = (f64::from(a) * 1.1, f64::from(b) * 0.3);
                 let narrow = S::narrow(S::F64::splat(simd, x), S::F64::splat(simd, y));
                 let mut out = [0.0f32; 16];
@@ -154,6 +155,18 @@ impl Kernel for Operations {
         }
         assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
     }
+}
+
+#[inline(always)]
+fn bitwise<S: Simd>(simd: S, a: f32, b: f32) {
+    let (x, y) = (S::F32::splat(simd, a), S::F32::splat(simd, b));
+    let (i, j) = (a.to_bits() as i32, b.to_bits() as i32);
+    let mut out = [0.0f32; 16];
+    // SAFETY: the array holds the lanes of the widest tier.
+    unsafe { x.min_bits(y).store(out.as_mut_ptr()) };
+    assert!(out[..S::F32::LANES].iter().all(|v| v.to_bits() as i32 == i.min(j)));
+    let all = (1u32 << S::F32::LANES) - 1;
+    assert_eq!(x.le_bits(y).bits(), if i <= j { all } else { 0 });
 }
 
 #[inline(always)]
@@ -194,10 +207,8 @@ fn float<S: Simd, V: Vector<Simd = S>>(
     mask(x.eq(y), a == b, "eq");
     mask(x.lt(y).or(x.eq(y)), a <= b, "or");
     mask(x.le(y).and(x.eq(y)), a == b, "and");
-    if a < b {
-        check(x.min(y), a, "min");
-        check(x.max(y), b, "max");
-    }
+    check(x.min(y), if a < b { a } else { b }, "min");
+    check(x.max(y), if a > b { a } else { b }, "max");
 }
 
 /// Floating point without a crate for it: what the test above needs of f32 and f64 alike.
