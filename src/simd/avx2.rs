@@ -33,6 +33,7 @@ macro_rules! op {
 
 impl Simd for Avx2 {
     const MANY_REGISTERS: bool = false;
+    const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
 

@@ -33,6 +33,7 @@ macro_rules! op {
 
 impl Simd for Avx512 {
     const MANY_REGISTERS: bool = true;
+    const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
 

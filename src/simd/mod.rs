@@ -18,6 +18,8 @@ mod portable;
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Whether there are 32 vector registers, not 16: kernels choose the size of their blocks by it.
     const MANY_REGISTERS: bool;
+    /// How many vectors the registers hold. (A portable vector takes two registers.)
+    const VECTORS: usize;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
     /// Vectors of f64.

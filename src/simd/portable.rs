@@ -15,6 +15,7 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
 
 impl Simd for Portable {
     const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
+    const VECTORS: usize = if Self::MANY_REGISTERS { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
 
