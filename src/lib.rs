@@ -8,6 +8,7 @@
 mod error;
 #[doc(hidden)]
 pub mod ffi;
+mod gaussians;
 mod isa;
 mod scratch;
 mod simd;
@@ -16,6 +17,9 @@ mod threads;
 mod volume;
 
 pub use error::{Error, ErrorKind};
+#[doc(hidden)]
+pub use gaussians::reference as gaussians_reference;
+pub use gaussians::{Coordinate, Gaussians, Grid, Normalization, Sampling, Sigmas, SumGaussians, Support};
 pub use isa::Isa;
 pub use steepest::{Border, Direction, LABEL_CENTER, LABEL_MASKED, Minima, Steepest, neighbor_offset};
 pub use threads::Progress;

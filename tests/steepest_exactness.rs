@@ -4,7 +4,7 @@ mod common;
 
 use common::{Random, tiers};
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Slice};
-use voxlane::{Border, Direction, Element, Isa, LABEL_CENTER, LABEL_MASKED, Minima, Steepest};
+use voxlane::{Border, Direction, Element, LABEL_CENTER, LABEL_MASKED, Minima, Steepest};
 
 /// What the definition needs to know of a call.
 #[derive(Debug, Clone)]
@@ -173,10 +173,11 @@ fn define<T: Number>(
         scores.push((i, difference * weight));
         neighbor_scores.push(difference * weight);
     }
-    if options.minima == Minima::Reference {
-        if let Some(&(i, nan)) = scores.iter().find(|(_, score)| score.is_nan()) {
-            return (i as u8, nan);
-        }
+    let nan = scores.iter().find(|(_, score)| score.is_nan());
+    if options.minima == Minima::Reference
+        && let Some(&(i, nan)) = nan
+    {
+        return (i as u8, nan);
     }
     let first_largest = |scores: &mut dyn Iterator<Item = (usize, f64)>| {
         scores.filter(|(_, s)| !s.is_nan()).fold(None, |best: Option<(usize, f64)>, (i, s)| match best {

@@ -6,8 +6,8 @@ use std::mem::offset_of;
 use super::array::{self, element_type, voxlane_array_mut};
 use super::status::{self, voxlane_status};
 use super::{
-    expect_pointer, expect_reserved, known, known_isa, known_threads, progress_closure, read_options,
-    voxlane_progress_fn,
+    expect_pointer, expect_reserved, known, known_axes, known_isa, known_threads, progress_closure,
+    read_options, voxlane_progress_fn,
 };
 use crate::error::Error;
 use crate::gaussians::{Gaussians, Grid, Normalization, Sampling, SumGaussians, Support};
@@ -183,16 +183,12 @@ pub unsafe extern "C" fn voxlane_sum_gaussians(
             (3, Normalization::Mass),
         ];
         let flags = [(0, false), (1, true)];
-        let mut periodic = [false; 3];
-        for axis in 0..3 {
-            periodic[axis] = known(options.periodic[axis], &flags, &format!("periodic[{axis}]"))?;
-        }
         let mut progress = progress_closure(options.progress, options.progress_user);
         let mut call = SumGaussians::new()
             .normalization(known(options.normalization, &normalizations, "normalization")?)
             .support(known(options.support, &[(0, Support::Box), (1, Support::Ball)], "support")?)
             .sampling(known(options.sampling, &[(0, Sampling::Point), (1, Sampling::Voxel)], "sampling")?)
-            .periodic(periodic)
+            .periodic(known_axes(options.periodic, &flags, "periodic")?)
             .accumulate(known(options.accumulate, &flags, "accumulate")?)
             .eps(options.eps)
             .threads(known_threads(options.threads)?);
@@ -229,9 +225,8 @@ pub unsafe extern "C" fn voxlane_gauss_grid(
         expect_pointer(origin, "origin")?;
         expect_pointer(spacing, "spacing")?;
         // SAFETY: not NULL, aligned, and the caller promises three numbers each.
-        let (shape, origin, spacing) = unsafe {
-            (*shape.cast::<[usize; 3]>(), *origin.cast::<[f64; 3]>(), *spacing.cast::<[f64; 3]>())
-        };
+        let (shape, origin, spacing) =
+            unsafe { (*shape.cast::<[usize; 3]>(), *origin.cast::<[f64; 3]>(), *spacing.cast::<[f64; 3]>()) };
         let stride = array::dense(shape, "grid")?;
         // SAFETY: the caller's promise.
         let values =

@@ -9,7 +9,7 @@
 #![allow(non_camel_case_types)]
 
 pub mod array;
-//GAUSS pub mod gaussians;
+pub mod gaussians;
 pub mod runtime;
 pub mod status;
 pub mod steepest;
@@ -48,6 +48,16 @@ fn known<T: Copy>(number: i32, values: &[(i32, T)], name: &str) -> Result<T, Err
         let known: Vec<i32> = values.iter().map(|(n, _)| *n).collect();
         option_error(format!("{name} is {number}, not one of {known:?}"))
     })
+}
+
+/// The same for the numbers of the three axes.
+fn known_axes<T: Copy>(numbers: [i32; 3], values: &[(i32, T)], name: &str) -> Result<[T; 3], Error> {
+    let [z, y, x] = numbers;
+    Ok([
+        known(z, values, &format!("{name}[0]"))?,
+        known(y, values, &format!("{name}[1]"))?,
+        known(x, values, &format!("{name}[2]"))?,
+    ])
 }
 
 fn known_isa(number: i32) -> Result<Option<Isa>, Error> {

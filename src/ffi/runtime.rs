@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::array::{voxlane_array, voxlane_array_mut};
-//GAUSS use super::gaussians::{voxlane_gaussian_options, voxlane_gaussians, voxlane_grid};
+use super::gaussians::{voxlane_gaussian_options, voxlane_gaussians, voxlane_grid};
 use super::status::{self, VOXLANE_OK};
 use super::steepest::voxlane_steepest_options;
 use crate::isa::Isa;
@@ -92,9 +92,9 @@ pub extern "C" fn voxlane_sizeof(which: i32) -> usize {
         1 => size_of::<voxlane_array>(),
         2 => size_of::<voxlane_array_mut>(),
         3 => size_of::<voxlane_steepest_options>(),
-        //GAUSS         4 => size_of::<voxlane_gaussians>(),
-        //GAUSS         5 => size_of::<voxlane_grid>(),
-        //GAUSS         6 => size_of::<voxlane_gaussian_options>(),
+        4 => size_of::<voxlane_gaussians>(),
+        5 => size_of::<voxlane_grid>(),
+        6 => size_of::<voxlane_gaussian_options>(),
         _ => 0,
     }
 }

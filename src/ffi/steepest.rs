@@ -6,8 +6,8 @@ use std::mem::offset_of;
 use super::array::{self, voxlane_array, voxlane_array_mut};
 use super::status::{self, voxlane_status};
 use super::{
-    expect_pointer, expect_reserved, known, known_isa, known_threads, progress_closure, read_options,
-    voxlane_progress_fn,
+    expect_pointer, expect_reserved, known, known_axes, known_isa, known_threads, progress_closure,
+    read_options, voxlane_progress_fn,
 };
 use crate::error::Error;
 use crate::steepest::{Border, Direction, Minima, Steepest};
@@ -141,10 +141,6 @@ pub unsafe extern "C" fn voxlane_steepest(
         let (image, labels) =
             unsafe { (array::volume(image, "image")?, array::volume_mut(labels, "labels")?) };
         let borders = [(0, Border::Skip), (1, Border::Inside), (2, Border::Periodic)];
-        let mut border = [Border::Skip; 3];
-        for axis in 0..3 {
-            border[axis] = known(options.border[axis], &borders, &format!("border[{axis}]"))?;
-        }
         let minima = [(0, Minima::Reference), (1, Minima::Strict), (2, Minima::Flat)];
         let mut progress = progress_closure(options.progress, options.progress_user);
         let mut call = Steepest::new()
@@ -154,7 +150,7 @@ pub unsafe extern "C" fn voxlane_steepest(
                 "direction",
             )?)
             .minima(known(options.minima, &minima, "minima")?)
-            .border(border)
+            .border(known_axes(options.border, &borders, "border")?)
             .threads(known_threads(options.threads)?);
         if let Some(isa) = known_isa(options.isa)? {
             call = call.isa(isa);

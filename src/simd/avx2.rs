@@ -33,16 +33,9 @@ macro_rules! op {
 
 impl Simd for Avx2 {
     const MANY_REGISTERS: bool = false;
+    const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
-
-    #[inline(always)]
-    fn widen(v: F32) -> [F64; 2] {
-        op!([
-            F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v.0))),
-            F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(v.0))),
-        ])
-    }
 
     #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {

@@ -33,16 +33,9 @@ macro_rules! op {
 
 impl Simd for Avx512 {
     const MANY_REGISTERS: bool = true;
+    const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
-
-    #[inline(always)]
-    fn widen(v: F32) -> [F64; 2] {
-        op!([
-            F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v.0))),
-            F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(v.0))),
-        ])
-    }
 
     #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {

@@ -18,13 +18,13 @@ mod portable;
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Whether there are 32 vector registers, not 16: kernels choose the size of their blocks by it.
     const MANY_REGISTERS: bool;
+    /// How many vectors the registers hold. (A portable vector takes two registers.)
+    const VECTORS: usize;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
     /// Vectors of f64.
     type F64: Vector<Simd = Self, Elem = f64> + VectorF64;
 
-    /// The lower and the upper half of the lanes, each exactly as f64.
-    fn widen(v: Self::F32) -> [Self::F64; 2];
     /// Two vectors of f64 rounded to one of f32.
     fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
 }

@@ -15,14 +15,9 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
 
 impl Simd for Portable {
     const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
+    const VECTORS: usize = if Self::MANY_REGISTERS { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
-
-    #[inline(always)]
-    fn widen(v: f32x8) -> [f64x4; 2] {
-        let v = v.to_array();
-        [0, 4].map(|i| f64x4::new(std::array::from_fn(|lane| f64::from(v[i + lane]))))
-    }
 
     #[inline(always)]
     fn narrow(low: f64x4, high: f64x4) -> f32x8 {

@@ -1,0 +1,195 @@
+//! One-dimensional factors in vectors: exp(−(x−c)²/2σ²) at consecutive lattice points of one axis.
+//!
+//! Positions and differences are formed in f64 exactly as the definition has them; lanes outside the support
+//! are zero. For an f32 grid the exponent is rounded once to f32. For an f64 grid it carries a tail, since
+//! an exponent rounded to f64 would cost as many ulp as it is large.
+
+use std::f64::consts::LOG2_E;
+
+use crate::simd::exp::{exp2_f32, exp2_f64};
+use crate::simd::{Simd, Vector};
+use crate::volume::Element;
+
+/// log2(e) − its f64.
+const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
+/// An exponent whose power of two is zero in either type.
+const DEAD: f64 = -1e5;
+
+static LANES: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+
+/// One axis of one Gaussian.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Profile {
+    pub origin: f64,
+    pub spacing: f64,
+    pub center: f64,
+    pub sigma: f64,
+    /// The largest |x − c| that is kept.
+    pub reach: f64,
+}
+
+/// The element of a grid: what f32 and f64 do differently.
+pub(super) trait Real:
+    Element + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+{
+    /// This type's vectors in a tier.
+    type Vector<S: Simd>: Vector<Simd = S, Elem = Self>;
+    /// Each factor is 2 to this power times the Gaussian. It keeps products of small factors, and factors
+    /// too small for a normal number, away from zero; the tile undoes it at the end.
+    const BIAS: i32;
+    /// Centres packed at a time: their factors stay in the L1 cache.
+    const PACK: usize;
+    const ZERO: Self;
+    const MAX: f64;
+
+    fn from_f64(value: f64) -> Self;
+
+    /// The power of two by which weights up to `peak` are multiplied, so that sums keep away from both ends
+    /// of the type's range.
+    fn scale(peak: f64) -> i32;
+
+    /// Factors, times 2^BIAS, and squared distances in sigmas at the lattice points from `first` on.
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (Self::Vector<S>, Self::Vector<S>);
+}
+
+/// A profile ready for vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Splats<S: Simd> {
+    lanes: S::F64,
+    origin: S::F64,
+    spacing: S::F64,
+    center: S::F64,
+    reach: S::F64,
+    /// 1/σ.
+    inverse: S::F64,
+    /// Only for f64 grids: a power of two near 1/σ; 1/(σ·scale) and what its rounding lost.
+    scale: S::F64,
+    scaled_inverse: S::F64,
+    scaled_inverse_low: S::F64,
+}
+
+impl<S: Simd> Splats<S> {
+    #[inline(always)]
+    pub(super) fn new(simd: S, profile: &Profile, precise: bool) -> Self {
+        let splat = |value| S::F64::splat(simd, value);
+        // SAFETY: the array holds the lanes of the widest tier.
+        let lanes = unsafe { S::F64::load(simd, LANES.as_ptr()) };
+        // A denormal sigma has no inverse; its Gaussian is one voxel at most.
+        let inverse = (1.0 / profile.sigma).min(f64::MAX);
+        let (mut scale, mut scaled_inverse, mut low) = (1.0, 0.0, splat(0.0));
+        if precise {
+            scale = power_of_two((-exponent(profile.sigma)).max(-1022));
+            let sigma = profile.sigma * scale;
+            scaled_inverse = 1.0 / sigma;
+            let product = splat(scaled_inverse).mul(splat(sigma));
+            let error = splat(scaled_inverse).mul_error(splat(sigma), product);
+            low = splat(1.0).sub(product).sub(error).mul(splat(scaled_inverse));
+        }
+        Splats {
+            lanes,
+            origin: splat(profile.origin),
+            spacing: splat(profile.spacing),
+            center: splat(profile.center),
+            reach: splat(profile.reach),
+            inverse: splat(inverse),
+            scale: splat(scale),
+            scaled_inverse: splat(scaled_inverse),
+            scaled_inverse_low: low,
+        }
+    }
+
+    /// Positions of the lattice points from `first` on.
+    #[inline(always)]
+    fn positions(&self, simd: S, first: f64) -> S::F64 {
+        let k = self.lanes.add(S::F64::splat(simd, first));
+        self.origin.add(k.mul(self.spacing))
+    }
+}
+
+impl Real for f32 {
+    type Vector<S: Simd> = S::F32;
+    const BIAS: i32 = 21;
+    const PACK: usize = 64;
+    const ZERO: f32 = 0.0;
+    const MAX: f64 = f32::MAX as f64;
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> f32 {
+        value as f32
+    }
+
+    fn scale(peak: f64) -> i32 {
+        // Times the three factors' biases: peaks near 2^63. The inverse must be an f32.
+        (-exponent(peak)).clamp(-190, 63)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F32, S::F32) {
+        let (y0, q0) = exponents(simd, profile, first);
+        let (y1, q1) = exponents(simd, profile, first + S::F64::LANES as f64);
+        (exp2_f32(simd, S::narrow(y0, y1)), S::narrow(q0, q1))
+    }
+}
+
+/// Exponents plus the bias, and squared distances, for an f32 grid.
+#[inline(always)]
+fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F64, S::F64) {
+    let splat = |value| S::F64::splat(simd, value);
+    let d = profile.positions(simd, first).sub(profile.center);
+    let t = d.mul(profile.inverse);
+    let q = t.mul(t);
+    let y = q.mul_add(splat(-0.5 * LOG2_E), splat(f64::from(f32::BIAS)));
+    (y.select(d.abs().le(profile.reach), splat(DEAD)), q)
+}
+
+impl Real for f64 {
+    type Vector<S: Simd> = S::F64;
+    // 2^-1022 is small enough for every eps; the tile's scale alone keeps products normal.
+    const BIAS: i32 = 0;
+    const PACK: usize = 32;
+    const ZERO: f64 = 0.0;
+    const MAX: f64 = f64::MAX;
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> f64 {
+        value
+    }
+
+    fn scale(peak: f64) -> i32 {
+        (512 - exponent(peak)).clamp(-1022, 1022)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F64, S::F64) {
+        let splat = |value| S::F64::splat(simd, value);
+        let x = profile.positions(simd, first);
+        let d = x.sub(profile.center);
+        // What the subtraction lost (Knuth).
+        let back = d.sub(x);
+        let lost = x.sub(d.sub(back)).sub(profile.center.add(back));
+        let kept = d.abs().le(profile.reach);
+        let (scaled, scaled_low) = (d.mul(profile.scale), lost.mul(profile.scale));
+        let t = scaled.mul(profile.scaled_inverse);
+        let t_low = scaled
+            .mul_error(profile.scaled_inverse, t)
+            .add(scaled.mul(profile.scaled_inverse_low))
+            .add(scaled_low.mul(profile.scaled_inverse));
+        let q = t.mul(t);
+        let q_low = t.mul_error(t, q).add(t.add(t).mul(t_low));
+        let half = splat(-0.5 * LOG2_E);
+        let y = q.mul(half);
+        let y_low = q.mul_error(half, y).add(q.mul(splat(-0.5 * LOG2_E_LOW))).add(q_low.mul(half));
+        (exp2_f64(simd, y.select(kept, splat(DEAD)), y_low), q)
+    }
+}
+
+/// The exponent e of a positive number, 2^e ≤ value < 2^(e+1); −1022 for smaller ones.
+pub(super) fn exponent(value: f64) -> i32 {
+    ((value.to_bits() >> 52) as i32 & 0x7ff).max(1) - 1023
+}
+
+/// 2^e, for e from −1022 to 1023.
+pub(super) fn power_of_two(e: i32) -> f64 {
+    debug_assert!((-1022..=1023).contains(&e));
+    f64::from_bits(((e + 1023) as u64) << 52)
+}

@@ -1,0 +1,200 @@
+//! A pack of Gaussians ready for the blocks of one tile: their 1-D factors over the tile, and for every
+//! layer of blocks along an axis the set of Gaussians that touch it, one bit each.
+
+use crate::simd::{Mask, Simd, Vector};
+
+use super::factors::{Profile, Real, Splats};
+use super::support::{Axis, Rules, Span};
+use super::{Sampling, Support, TILE};
+
+/// Factors of one Gaussian: a row of `TILE` for each axis.
+pub(super) const ROWS: usize = 3 * TILE;
+/// The most blocks of rows along z or y, or of vectors along x, in a tile.
+const MOST_LAYERS: usize = TILE;
+
+/// One Gaussian at one tile: which of its periodic images reach the tile, axis by axis.
+#[derive(Clone, Copy)]
+pub(super) struct Images {
+    /// Lattice point 0 of the tile counts as lattice point `first` of the nearest image.
+    pub first: f64,
+    /// How many images, each one period further up the lattice.
+    pub count: u64,
+}
+
+/// The images of a Gaussian with this span that reach voxels `start..=last` of `axis`, if any do.
+#[inline(always)]
+pub(super) fn images(axis: &Axis, span: Span, start: f64, last: f64) -> Option<Images> {
+    if !axis.periodic {
+        return span.meets(start, last).then_some(Images { first: start, count: 1 });
+    }
+    let n = axis.n as f64;
+    let lowest = ((span.middle - span.reach - last) / n).ceil();
+    let highest = ((span.middle + span.reach - start) / n).floor();
+    (lowest <= highest).then(|| Images { first: start + lowest * n, count: (highest - lowest) as u64 + 1 })
+}
+
+pub(super) struct Pack<'m, T> {
+    /// `ROWS` factors a Gaussian.
+    pub factors: &'m mut [T],
+    /// BALL: squared distances in sigmas, like the factors.
+    pub squares: &'m mut [T],
+    /// BALL: the least and the largest square in each layer of blocks, `T::PACK` a layer.
+    least: &'m mut [T],
+    most: &'m mut [T],
+    /// Who touches a layer.
+    pub touched: [[u64; MOST_LAYERS]; 3],
+    pub len: usize,
+    /// Sides of a block: rows along z and y, lanes along x.
+    block: [usize; 3],
+}
+
+impl<'m, T: Real> Pack<'m, T> {
+    /// Elements of memory that a pack takes.
+    pub(super) const fn memory(support: Support) -> usize {
+        match support {
+            Support::Box => T::PACK * ROWS,
+            Support::Ball => T::PACK * (2 * ROWS + 2 * 3 * MOST_LAYERS),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn new(memory: &'m mut [T], support: Support, block: [usize; 3]) -> Self {
+        let (factors, memory) = memory.split_at_mut(T::PACK * ROWS);
+        let ball = usize::from(support == Support::Ball);
+        let (squares, memory) = memory.split_at_mut(ball * T::PACK * ROWS);
+        let (least, memory) = memory.split_at_mut(ball * T::PACK * 3 * MOST_LAYERS);
+        let most = &mut memory[..ball * T::PACK * 3 * MOST_LAYERS];
+        Pack { factors, squares, least, most, touched: [[0; MOST_LAYERS]; 3], len: 0, block }
+    }
+
+    #[inline(always)]
+    pub(super) fn clear(&mut self) {
+        self.touched = [[0; MOST_LAYERS]; 3];
+        self.len = 0;
+    }
+
+    /// Adds one axis of the Gaussian that is to be number `len`. `weight` multiplies its factors.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn fill<S: Simd>(
+        &mut self,
+        simd: S,
+        rules: &Rules,
+        j: usize,
+        axis: &Axis,
+        center: f64,
+        sigma: f64,
+        span: Span,
+        images: Images,
+        extent: usize,
+        weight: T,
+    ) {
+        let slot = self.len;
+        let at = slot * ROWS + j * TILE;
+        let lanes = <T::Vector<S>>::LANES;
+        let ball = rules.support == Support::Ball;
+        let weights = <T::Vector<S>>::splat(simd, weight);
+        if rules.sampling == Sampling::Point {
+            let profile = Profile {
+                origin: axis.origin,
+                spacing: axis.spacing,
+                center,
+                sigma,
+                reach: rules.radius * sigma,
+            };
+            let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
+            for v in 0..TILE / lanes {
+                let first = images.first + (v * lanes) as f64;
+                let (mut factor, square) = T::factors(simd, &splats, first);
+                for image in 1..images.count {
+                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64).0);
+                }
+                // SAFETY: row j of Gaussian `slot` has TILE elements, of which these are `lanes`.
+                unsafe { factor.mul(weights).store(self.factors[at..at + TILE].as_mut_ptr().add(v * lanes)) };
+                if ball {
+                    // SAFETY: as above.
+                    unsafe { square.store(self.squares[at..at + TILE].as_mut_ptr().add(v * lanes)) };
+                }
+            }
+        } else {
+            self.fill_means(rules, at, axis, center, sigma, images, extent, weight);
+        }
+        let (low, high) = if images.count > 1 {
+            (0, extent - 1)
+        } else {
+            // Truncation towards zero is the floor here: at most one voxel too many.
+            let low = (span.middle - span.reach - images.first).max(0.0) as usize;
+            let high = (span.middle + span.reach - images.first).max(0.0) as usize;
+            (low.min(extent - 1), high.min(extent - 1))
+        };
+        let side = self.block[j];
+        for layer in low / side..=high / side {
+            self.touched[j][layer] |= 1 << slot;
+            if ball {
+                // Squares fall towards the centre and rise behind it.
+                let (first, last) = (layer * side, layer * side + side - 1);
+                let (a, b) = (self.squares[at + first], self.squares[at + last]);
+                let middle = span.middle - images.first;
+                let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
+                let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
+                self.least[(j * MOST_LAYERS + layer) * T::PACK + slot] =
+                    if inside { T::ZERO } else { smaller };
+                self.most[(j * MOST_LAYERS + layer) * T::PACK + slot] = larger;
+            }
+        }
+    }
+
+    /// The factors of VOXEL sampling, point by point.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn fill_means(
+        &mut self,
+        rules: &Rules,
+        at: usize,
+        axis: &Axis,
+        center: f64,
+        sigma: f64,
+        images: Images,
+        extent: usize,
+        weight: T,
+    ) {
+        let bias = super::factors::power_of_two(T::BIAS);
+        for i in 0..TILE {
+            let (mut factor, mut square) = (0.0, f64::MAX);
+            if i < extent {
+                for image in 0..images.count {
+                    let k = images.first + i as f64 + image as f64 * axis.n as f64;
+                    if let Some((value, q)) = rules.sample(axis, axis.position(k) - center, sigma) {
+                        factor += value;
+                        square = q;
+                    }
+                }
+            }
+            self.factors[at + i] = T::from_f64(factor * bias) * weight;
+            if rules.support == Support::Ball {
+                self.squares[at + i] = T::from_f64(square.min(0.25 * T::MAX));
+            }
+        }
+    }
+
+    /// Of the Gaussians `touching` the block with these layers: those that keep all of it, and those that
+    /// keep a part of it.
+    #[inline(always)]
+    pub(super) fn split<S: Simd>(&self, simd: S, layers: [usize; 3], touching: u64, limit: T) -> (u64, u64) {
+        let lanes = <T::Vector<S>>::LANES;
+        let limit = <T::Vector<S>>::splat(simd, limit);
+        let (mut full, mut some) = (0u64, 0u64);
+        for v in 0..T::PACK / lanes {
+            let load = |table: &[T], j: usize| {
+                let at = (j * MOST_LAYERS + layers[j]) * T::PACK + v * lanes;
+                // SAFETY: a layer has T::PACK elements.
+                unsafe { <T::Vector<S>>::load(simd, table[at..at + lanes].as_ptr()) }
+            };
+            let most = load(self.most, 0).add(load(self.most, 1)).add(load(self.most, 2));
+            let least = load(self.least, 0).add(load(self.least, 1)).add(load(self.least, 2));
+            full |= u64::from(most.le(limit).bits()) << (v * lanes);
+            some |= u64::from(least.le(limit).bits()) << (v * lanes);
+        }
+        (touching & full, touching & some & !full)
+    }
+}

@@ -1,0 +1,348 @@
+//! One tile of the grid: the sum of the Gaussians that reach it.
+//!
+//! ```text
+//! buffer = 0
+//! for pack of up to 64 Gaussians that reach the tile:
+//!     make their factors gx, gy, A·gz over the tile; mark the layers of blocks they touch
+//!     for block (z × y rows × one vector) that any of them touches:
+//!         sums = the block of the buffer, in registers
+//!         for Gaussian that touches the block (set bits, in order):
+//!             sums[z][y] += (gx · gz[z]) · gy[y]
+//!         the block of the buffer = sums
+//! grid tile = buffer                               (or is added to)
+//! ```
+//!
+//! Registers are loaded and stored once for all Gaussians of a pack, not once for each: a row held in the
+//! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
+//! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
+
+use crate::error::Error;
+use crate::simd::{Kernel, Simd, Vector};
+
+use super::bins::Bins;
+use super::factors::{Real, power_of_two};
+use super::pack::{Images, Pack, ROWS, images};
+use super::support::{Axis, Rules};
+use super::{Support, TILE};
+
+const BUFFER: usize = TILE * TILE * TILE;
+
+/// The whole call, as every tile sees it. Axes are in the kernel's order: the last has the smallest stride.
+pub(super) struct Job<'a, T> {
+    pub axes: [Axis; 3],
+    pub rules: Rules,
+    pub bins: &'a Bins<'a>,
+    /// Element (0, 0, 0) of the grid.
+    pub out: *mut T,
+    pub stride: [isize; 3],
+    pub accumulate: bool,
+    /// Weights are multiplied by 2 to this power; sums are divided by it and by the factors' bias.
+    pub scale: i32,
+}
+
+// SAFETY: tiles write disjoint parts of the grid, which the caller of `sum` lends for writing.
+unsafe impl<T> Sync for Job<'_, T> {}
+
+/// The working memory of one thread.
+pub(super) struct Scratch<T> {
+    lines: Vec<Line>,
+    /// Ranges of records that may reach the tile.
+    runs: Vec<std::ops::Range<usize>>,
+    element: std::marker::PhantomData<T>,
+}
+
+/// A cache line, for its alignment.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u64; 8]);
+
+impl<T: Real> Scratch<T> {
+    pub(super) fn new(support: Support) -> Result<Self, Error> {
+        let bytes = (BUFFER + Pack::<T>::memory(support)) * size_of::<T>();
+        let count = bytes.div_ceil(size_of::<Line>());
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
+        lines.resize(count, Line([0; 8]));
+        Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
+    }
+
+    fn elements(&mut self) -> &mut [T] {
+        let count = self.lines.len() * (size_of::<Line>() / size_of::<T>());
+        // SAFETY: lines are plain memory without padding, and any bits are a T (f32 or f64).
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), count) }
+    }
+}
+
+/// The sum over one tile, in the shell of a tier.
+pub(super) struct SumTile<'a, 'b, T> {
+    pub job: &'a Job<'b, T>,
+    /// Its first voxel.
+    pub start: [usize; 3],
+    pub scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> Kernel for SumTile<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // As many sums as leave registers for the factors; measured per tier.
+        if S::VECTORS >= 32 {
+            self.sum::<S, 2, 8>(simd);
+        } else if S::VECTORS >= 16 {
+            self.sum::<S, 2, 4>(simd);
+        } else {
+            self.sum::<S, 2, 2>(simd);
+        }
+    }
+}
+
+impl<T: Real> SumTile<'_, '_, T> {
+    #[inline(always)]
+    fn sum<S: Simd, const BZ: usize, const BY: usize>(self, simd: S) {
+        let SumTile { job, start, scratch } = self;
+        let Job { axes, rules, bins, .. } = job;
+        let extent = [0, 1, 2].map(|j| TILE.min(axes[j].n - start[j]));
+        let mut runs = std::mem::take(&mut scratch.runs);
+        bins.runs(axes, start, extent, &mut runs);
+
+        let (buffer, memory) = scratch.elements().split_at_mut(BUFFER);
+        let mut pack = Pack::new(memory, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
+        let scale = power_of_two(job.scale);
+        let ball = rules.support == Support::Ball;
+        let first = start.map(|v| v as f64);
+        let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
+
+        let mut empty = true;
+        let mut coming = runs.iter().flat_map(|run| run.clone());
+        // A Gaussian whose images do not all fit in the pack, and how many of them are done.
+        let mut waiting: Option<(usize, u64)> = None;
+        loop {
+            pack.clear();
+            while pack.len < T::PACK {
+                let (index, done) = match waiting.take() {
+                    Some(next) => next,
+                    None => match coming.next() {
+                        Some(index) => (index, 0),
+                        None => break,
+                    },
+                };
+                let record = &bins.records()[index];
+                let sigma = bins.sigma(record);
+                let spans = [0, 1, 2].map(|j| rules.span(&axes[j], record.position[j], sigma[j]));
+                let (Some(z), Some(y), Some(x)) = (
+                    images(&axes[0], spans[0], first[0], last[0]),
+                    images(&axes[1], spans[1], first[1], last[1]),
+                    images(&axes[2], spans[2], first[2], last[2]),
+                ) else {
+                    continue;
+                };
+                let mut reaching = [z, y, x];
+                if ball {
+                    // A box sums its images axis by axis; the images of a ball are Gaussians of their own.
+                    let combinations = z.count * y.count * x.count;
+                    if done + 1 < combinations {
+                        waiting = Some((index, done + 1));
+                    }
+                    let mut rest = done;
+                    for j in 0..3 {
+                        let Images { first, count } = reaching[j];
+                        let image = (rest % count) as f64;
+                        rest /= count;
+                        reaching[j] = Images { first: first + image * axes[j].n as f64, count: 1 };
+                    }
+                }
+                let weight = T::from_f64((record.weight * scale).clamp(-T::MAX, T::MAX));
+                for j in 0..3 {
+                    let weight = if j == 0 { weight } else { T::from_f64(1.0) };
+                    pack.fill(
+                        simd,
+                        rules,
+                        j,
+                        &axes[j],
+                        record.position[j],
+                        sigma[j],
+                        spans[j],
+                        reaching[j],
+                        extent[j],
+                        weight,
+                    );
+                }
+                pack.len += 1;
+            }
+            if pack.len == 0 {
+                break;
+            }
+            if empty {
+                buffer.fill(T::ZERO);
+                empty = false;
+            }
+            if ball {
+                add::<S, T, BZ, BY, true>(simd, &pack, T::from_f64(rules.radius_squared), buffer);
+            } else {
+                add::<S, T, BZ, BY, false>(simd, &pack, T::ZERO, buffer);
+            }
+        }
+        scratch.runs = runs;
+        let (buffer, _) = scratch.elements().split_at_mut(BUFFER);
+        job.write(simd, start, extent, if empty { None } else { Some(buffer) });
+    }
+}
+
+/// Adds a pack to the tile's buffer, block by block.
+#[inline(always)]
+fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
+    simd: S,
+    pack: &Pack<T>,
+    limit: T,
+    buffer: &mut [T],
+) {
+    let lanes = <T::Vector<S>>::LANES;
+    assert!(buffer.len() >= BUFFER && pack.factors.len() >= T::PACK * ROWS);
+    assert!(!BALL || pack.squares.len() >= T::PACK * ROWS);
+    let [touched_z, touched_y, touched_x] = &pack.touched;
+    for z in 0..TILE / BZ {
+        if touched_z[z] == 0 {
+            continue;
+        }
+        for y in 0..TILE / BY {
+            let touched_zy = touched_z[z] & touched_y[y];
+            if touched_zy == 0 {
+                continue;
+            }
+            for x in 0..TILE / lanes {
+                let touched = touched_zy & touched_x[x];
+                if touched == 0 {
+                    continue;
+                }
+                let corner = [z * BZ, y * BY, x * lanes];
+                let (mut full, mut part) = (touched, 0);
+                if BALL {
+                    (full, part) = pack.split(simd, [z, y, x], touched, limit);
+                }
+                // SAFETY: the block lies within the tile, and the buffer's length was checked.
+                let block =
+                    unsafe { buffer.as_mut_ptr().add((corner[0] * TILE + corner[1]) * TILE + corner[2]) };
+                let mut sums = [[<T::Vector<S>>::splat(simd, T::ZERO); BY]; BZ];
+                for (dz, plane) in sums.iter_mut().enumerate() {
+                    for (dy, sum) in plane.iter_mut().enumerate() {
+                        // SAFETY: a row of the block.
+                        *sum = unsafe { <T::Vector<S>>::load(simd, block.add((dz * TILE + dy) * TILE)) };
+                    }
+                }
+                while full != 0 {
+                    let slot = full.trailing_zeros() as usize;
+                    full &= full - 1;
+                    // SAFETY: set bits are slots below T::PACK; the corner lies within the rows.
+                    let (gz, gy, gx) = unsafe { rows(pack.factors, slot, corner) };
+                    // SAFETY: as above.
+                    let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
+                    let mut planes = [gx; BZ];
+                    for (dz, plane) in planes.iter_mut().enumerate() {
+                        // SAFETY: as above.
+                        *plane = gx.mul(<T::Vector<S>>::splat(simd, unsafe { *gz.add(dz) }));
+                    }
+                    for dy in 0..BY {
+                        // SAFETY: as above.
+                        let g = <T::Vector<S>>::splat(simd, unsafe { *gy.add(dy) });
+                        for dz in 0..BZ {
+                            sums[dz][dy] = planes[dz].mul_add(g, sums[dz][dy]);
+                        }
+                    }
+                }
+                while BALL && part != 0 {
+                    let slot = part.trailing_zeros() as usize;
+                    part &= part - 1;
+                    // SAFETY: as above, for the squares too.
+                    let (gz, gy, gx) = unsafe { rows(pack.factors, slot, corner) };
+                    // SAFETY: as above.
+                    let (qz, qy, qx) = unsafe { rows(pack.squares, slot, corner) };
+                    // SAFETY: as above.
+                    let (gx, qx) =
+                        unsafe { (<T::Vector<S>>::load(simd, gx), <T::Vector<S>>::load(simd, qx)) };
+                    let limit = <T::Vector<S>>::splat(simd, limit);
+                    for dz in 0..BZ {
+                        // SAFETY: as above.
+                        let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
+                        let plane = gx.mul(<T::Vector<S>>::splat(simd, g));
+                        for dy in 0..BY {
+                            // SAFETY: as above.
+                            let (g, q) = unsafe { (*gy.add(dy), q + *qy.add(dy)) };
+                            let kept = qx.add(<T::Vector<S>>::splat(simd, q)).le(limit);
+                            let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
+                            sums[dz][dy] = sum.select(kept, sums[dz][dy]);
+                        }
+                    }
+                }
+                for (dz, plane) in sums.iter().enumerate() {
+                    for (dy, sum) in plane.iter().enumerate() {
+                        // SAFETY: a row of the block.
+                        unsafe { sum.store(block.add((dz * TILE + dy) * TILE)) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A Gaussian's rows for z, y and x, from the corner on.
+///
+/// # Safety
+/// The table has rows for the slot, and the corner lies within the tile.
+#[inline(always)]
+unsafe fn rows<T>(table: &[T], slot: usize, corner: [usize; 3]) -> (*const T, *const T, *const T) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = table.as_ptr().add(slot * ROWS);
+        (first.add(corner[0]), first.add(TILE + corner[1]), first.add(2 * TILE + corner[2]))
+    }
+}
+
+impl<T: Real> Job<'_, T> {
+    /// Writes a tile, or adds it; `None` is a tile of zeros.
+    #[inline(always)]
+    fn write<S: Simd>(&self, simd: S, start: [usize; 3], extent: [usize; 3], buffer: Option<&[T]>) {
+        if buffer.is_none() && self.accumulate {
+            return;
+        }
+        let lanes = <T::Vector<S>>::LANES;
+        let step = self.stride[2];
+        let unscale = T::from_f64(power_of_two(-self.scale - 3 * T::BIAS));
+        let factor = <T::Vector<S>>::splat(simd, unscale);
+        for z in 0..extent[0] {
+            for y in 0..extent[1] {
+                let offset = (start[0] + z) as isize * self.stride[0]
+                    + (start[1] + y) as isize * self.stride[1]
+                    + start[2] as isize * step;
+                // SAFETY: the voxel lies within the grid.
+                let row = unsafe { self.out.offset(offset) };
+                let Some(buffer) = buffer else {
+                    for x in 0..extent[2] {
+                        // SAFETY: as above.
+                        unsafe { *row.offset(x as isize * step) = T::ZERO };
+                    }
+                    continue;
+                };
+                let sums = &buffer[(z * TILE + y) * TILE..][..TILE];
+                let mut x = 0;
+                while step == 1 && x + lanes <= extent[2] {
+                    // SAFETY: a vector within the buffer's row and the grid's row.
+                    unsafe {
+                        let to = row.add(x);
+                        let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor);
+                        let sum = if self.accumulate { sum.add(<T::Vector<S>>::load(simd, to)) } else { sum };
+                        sum.store(to);
+                    }
+                    x += lanes;
+                }
+                for (x, &sum) in sums.iter().enumerate().take(extent[2]).skip(x) {
+                    // SAFETY: the voxel lies within the grid.
+                    unsafe {
+                        let to = row.offset(x as isize * step);
+                        *to = if self.accumulate { *to + sum * unscale } else { sum * unscale };
+                    }
+                }
+            }
+        }
+    }
+}

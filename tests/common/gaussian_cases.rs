@@ -1,0 +1,304 @@
+//! Random sums of Gaussians: every layout and option, and the comparison with the definition.
+
+use ndarray::{Array1, Array2, Array3, ArrayViewMut3, Axis, Slice};
+use voxlane::gaussians_reference::{Definition, Gaussian, Sums};
+use voxlane::{Coordinate, Gaussians, Grid, Isa, Normalization, Sampling, Sigmas, SumGaussians, Support};
+
+/// A small generator of random numbers (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())]
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigmaLayout {
+    One,
+    PerAxis,
+    PerCenter,
+    PerCenterAndAxis,
+}
+
+/// One random sum.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub definition: Definition,
+    pub gaussians: Vec<Gaussian>,
+    pub layout: SigmaLayout,
+    pub wide_centers: bool,
+    pub wide_grid: bool,
+    pub all_amplitudes_one: bool,
+    pub accumulate: bool,
+    pub isa: Isa,
+    pub threads: usize,
+    /// How the grid lies in memory.
+    pub permutation: [usize; 3],
+    pub step: [isize; 3],
+    /// The eps of the call (0 where the definition has the machine epsilon).
+    pub eps: f64,
+}
+
+impl Case {
+    pub fn random(random: &mut Random) -> Case {
+        let tiers: Vec<Isa> = Isa::supported().collect();
+        let wide_grid = random.chance(50);
+        let wide_centers = random.chance(50);
+        let mut shape = [0; 3].map(|_| {
+            let longest = if random.chance(20) { 70 } else { 24 };
+            1 + random.below(longest)
+        });
+        if random.chance(10) {
+            shape[random.below(3)] = 1;
+        }
+        let spacing = [0; 3].map(|_| if random.chance(30) { 1.0 } else { random.uniform(0.1, 3.0) });
+        let origin = [0; 3].map(|_| if random.chance(30) { 0.0 } else { random.uniform(-100.0, 100.0) });
+        let eps = random.pick(&[0.0, 1e-6, 1e-6, 1e-6, 1e-3, 0.5, 1e-12, 1e-20, 1e-60, 0.999]);
+        let machine = if wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
+        let support = if wide_grid { random.pick(&[Support::Box, Support::Ball]) } else { Support::Box };
+        let layout = random.pick(&[
+            SigmaLayout::One,
+            SigmaLayout::PerAxis,
+            SigmaLayout::PerCenter,
+            SigmaLayout::PerCenterAndAxis,
+        ]);
+        let isotropic = matches!(layout, SigmaLayout::One | SigmaLayout::PerCenter);
+        let normalization = match random.below(4) {
+            0 => Normalization::Peak,
+            1 if isotropic => Normalization::Reference,
+            2 => Normalization::Integral,
+            3 => Normalization::Mass,
+            _ => Normalization::Peak,
+        };
+        let sampling = if random.chance(0) { Sampling::Voxel } else { Sampling::Point };
+        let definition = Definition {
+            shape,
+            origin,
+            spacing,
+            periodic: [0; 3].map(|_| random.chance(35)),
+            normalization,
+            support,
+            sampling,
+            eps: if eps == 0.0 { machine } else { eps },
+        };
+
+        // The widths are chosen so that the definition has at most some hundred thousand samples to sum.
+        let radius = (-2.0 * definition.eps.ln()).sqrt().max(0.1);
+        let widest = if random.chance(10) { 80.0 } else { 16.0 } / radius;
+        let one_width = random.uniform(0.02, widest);
+        let one_widths = [0; 3].map(|_| random.uniform(0.02, widest));
+        let mixed = random.chance(50);
+        let mut budget = 400_000.0;
+        let all_amplitudes_one = random.chance(20);
+        let mut gaussians = Vec::new();
+        for _ in 0..random.below(120) {
+            let center = [0, 1, 2].map(|axis| {
+                let length = shape[axis] as f64 * spacing[axis];
+                let inside = random.uniform(-0.2, 1.2);
+                let place = if random.chance(2) { 30.0 * inside } else { inside };
+                let c = origin[axis] + length * place;
+                if random.chance(10) { origin[axis] + (c / spacing[axis]).round() * spacing[axis] } else { c }
+            });
+            let width = if mixed { random.uniform(0.02, widest) } else { one_width };
+            let mut sigma = match layout {
+                SigmaLayout::One => [one_width * spacing[0]; 3],
+                SigmaLayout::PerAxis => [0, 1, 2].map(|axis| one_widths[axis] * spacing[axis]),
+                SigmaLayout::PerCenter => [width * spacing[1]; 3],
+                SigmaLayout::PerCenterAndAxis => {
+                    [0, 1, 2].map(|axis| random.uniform(0.02, widest) * spacing[axis])
+                }
+            };
+            let mut amplitude = if all_amplitudes_one {
+                1.0
+            } else {
+                random.uniform(-2.0, 2.0) * 10f64.powi(random.below(3) as i32)
+            };
+            let mut center = center;
+            if !wide_centers {
+                center = center.map(|v| f64::from(v as f32));
+                sigma = sigma.map(|v| f64::from(v as f32));
+                amplitude = f64::from(amplitude as f32);
+            }
+            let samples: f64 = (0..3)
+                .map(|axis| {
+                    let width = 2.0 * radius * sigma[axis] / spacing[axis] + 1.0;
+                    let clipped = !definition.periodic[axis] && normalization != Normalization::Mass;
+                    if clipped { width.min(shape[axis] as f64) } else { width }
+                })
+                .product();
+            budget -= samples;
+            if budget < 0.0 {
+                break;
+            }
+            gaussians.push((center, amplitude, sigma));
+        }
+        Case {
+            definition,
+            gaussians,
+            layout,
+            wide_centers,
+            wide_grid,
+            all_amplitudes_one,
+            accumulate: random.chance(30),
+            isa: random.pick(&tiers),
+            threads: 1 + random.below(3),
+            permutation: random.pick(&[[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]]),
+            step: [0; 3].map(|_| random.pick(&[1, 1, 1, -1, 2, -3])),
+            eps,
+        }
+    }
+
+    /// What the grid holds before the call.
+    fn before(&self, voxel: usize) -> f64 {
+        if self.accumulate { ((voxel * 7) % 5) as f64 - 2.0 } else { f64::NAN }
+    }
+
+    /// The values of the grid after the call, in row-major order.
+    pub fn run(&self) -> Result<Vec<f64>, voxlane::Error> {
+        if self.wide_grid {
+            let mut memory = self.memory::<f64>();
+            self.call(self.view(&mut memory), |view| view.iter().copied().collect())
+        } else {
+            let mut memory = self.memory::<f32>();
+            self.call(self.view(&mut memory), |view| view.iter().map(|&v| f64::from(v)).collect())
+        }
+    }
+
+    /// Memory for the grid, strided as the case wants it.
+    fn memory<T: Clone + Default>(&self) -> Array3<T> {
+        let lengths = [0, 1, 2].map(|i| {
+            let axis = self.permutation[i];
+            (self.definition.shape[axis] - 1) * self.step[axis].unsigned_abs() + 1
+        });
+        Array3::from_elem(lengths, T::default())
+    }
+
+    fn view<'a, T: FromF64>(&self, memory: &'a mut Array3<T>) -> ArrayViewMut3<'a, T> {
+        let mut axes = [0; 3];
+        (0..3).for_each(|i| axes[self.permutation[i]] = i);
+        let mut view = memory.view_mut().permuted_axes(axes);
+        for axis in 0..3 {
+            view.slice_axis_inplace(Axis(axis), Slice::new(0, None, self.step[axis]));
+        }
+        assert_eq!(view.shape(), self.definition.shape);
+        view.iter_mut().enumerate().for_each(|(voxel, v)| *v = T::from_f64(self.before(voxel)));
+        view
+    }
+
+    fn call<T: FromF64 + voxlane::Element>(
+        &self,
+        mut view: ArrayViewMut3<T>,
+        values: impl FnOnce(&ArrayViewMut3<T>) -> Vec<f64>,
+    ) -> Result<Vec<f64>, voxlane::Error> {
+        if self.wide_centers {
+            self.call_with::<f64, T>(view.view_mut())?;
+        } else {
+            self.call_with::<f32, T>(view.view_mut())?;
+        }
+        Ok(values(&view))
+    }
+
+    fn call_with<C: Coordinate + FromF64, T: voxlane::Element>(
+        &self,
+        view: ArrayViewMut3<T>,
+    ) -> Result<(), voxlane::Error> {
+        let count = self.gaussians.len();
+        let cast = C::from_f64;
+        let centers = Array2::from_shape_fn((count, 3), |(i, axis)| cast(self.gaussians[i].0[axis]));
+        let amplitudes = Array1::from_shape_fn(count, |i| cast(self.gaussians[i].1));
+        let sigma = |i: usize, axis: usize| cast(self.gaussians.get(i).map_or(1.0, |g| g.2[axis]));
+        let per_center = Array1::from_shape_fn(count, |i| sigma(i, 0));
+        let per_both = Array2::from_shape_fn((count, 3), |(i, axis)| sigma(i, axis));
+        let sigmas = match self.layout {
+            SigmaLayout::One => Sigmas::One(sigma(0, 0)),
+            SigmaLayout::PerAxis => Sigmas::PerAxis([0, 1, 2].map(|axis| sigma(0, axis))),
+            SigmaLayout::PerCenter => Sigmas::PerCenter(per_center.view()),
+            SigmaLayout::PerCenterAndAxis => Sigmas::PerCenterAndAxis(per_both.view()),
+        };
+        let mut gaussians = Gaussians::new(centers.view(), sigmas)?;
+        if !self.all_amplitudes_one {
+            gaussians = gaussians.amplitudes(amplitudes.view())?;
+        }
+        SumGaussians::new()
+            .normalization(self.definition.normalization)
+            .support(self.definition.support)
+            .sampling(self.definition.sampling)
+            .periodic(self.definition.periodic)
+            .accumulate(self.accumulate)
+            .eps(self.eps)
+            .isa(self.isa)
+            .threads(self.threads)
+            .sum(&gaussians, Grid::new(view, self.definition.origin, self.definition.spacing))
+    }
+
+    /// Compares with the definition: rounding alone, since both truncate alike. Returns the largest error
+    /// relative to the bound.
+    pub fn check(&self, values: &[f64], expected: &Sums) -> Result<f64, String> {
+        // The last: an f32 cannot hold what only a very small eps would keep.
+        let (constant, slope, unit, least) = if self.wide_grid {
+            (3e-14, 1.2e-16, f64::EPSILON, 1e-300)
+        } else {
+            (6e-6, 6e-8, f64::from(f32::EPSILON), 1e-43)
+        };
+        let mut worst = 0.0f64;
+        for (voxel, &value) in values.iter().enumerate() {
+            let before = if self.accumulate { self.before(voxel) } else { 0.0 };
+            let magnitude = expected.magnitude[voxel];
+            let reaching = f64::from(expected.reaching[voxel]);
+            let mut bound = (constant + slope * reaching) * magnitude + least * (1.0 + expected.total);
+            // A tiny eps leaves values that only the first term of the contract covers.
+            bound += (self.definition.eps * 1e-3 * expected.total).min(1e-25 * expected.total);
+            if self.accumulate {
+                bound += (before.abs() + magnitude) * unit;
+            }
+            let error = (value - before - expected.sum[voxel]).abs();
+            if error.is_nan() || error > bound {
+                let [_, ny, nx] = self.definition.shape;
+                let index = [voxel / (ny * nx), voxel / nx % ny, voxel % nx];
+                return Err(format!(
+                    "voxel {index:?}: {value:e} − {before}, expected {:e}, error {error:e} > {bound:e}, {reaching} reach it",
+                    expected.sum[voxel]
+                ));
+            }
+            worst = worst.max(error / bound);
+        }
+        Ok(worst)
+    }
+}
+
+pub trait FromF64: Clone + Default {
+    fn from_f64(value: f64) -> Self;
+}
+
+impl FromF64 for f32 {
+    fn from_f64(value: f64) -> f32 {
+        value as f32
+    }
+}
+
+impl FromF64 for f64 {
+    fn from_f64(value: f64) -> f64 {
+        value
+    }
+}

@@ -1,0 +1,238 @@
+//! Bad input is refused before the grid is touched; edge cases of good input work.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, Array3, array};
+use voxlane::{
+    ElementType, Error, ErrorKind, Gaussians, Grid, Isa, Normalization, Sigmas, SumGaussians, Support,
+    VolumeMut,
+};
+
+const ORIGIN: [f64; 3] = [0.0; 3];
+const SPACING: [f64; 3] = [1.0; 3];
+
+/// Sums on a grid of sevens, which must still be sevens, and returns the error.
+fn refused(sum: SumGaussians, gaussians: &Gaussians, origin: [f64; 3], spacing: [f64; 3]) -> Error {
+    let mut grid = Array3::<f32>::from_elem((5, 6, 7), 7.0);
+    let error = sum.sum(gaussians, Grid::new(&mut grid, origin, spacing)).unwrap_err();
+    assert!(grid.iter().all(|&v| v == 7.0), "the grid was touched: {error}");
+    error
+}
+
+fn expect(error: Error, kind: ErrorKind, parts: &[&str]) {
+    assert_eq!(error.kind(), kind, "{error}");
+    for part in parts {
+        assert!(error.to_string().contains(part), "{part:?} is not in {error}");
+    }
+}
+
+#[test]
+fn bad_values_are_named() {
+    let good = Array2::from_shape_fn((1000, 3), |(i, axis)| (i % 5) as f64 + axis as f64 * 0.1);
+    let sigmas = Array1::from_elem(1000, 1.0);
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut centers = good.clone();
+        centers[[777, 2]] = bad;
+        centers[[900, 0]] = bad;
+        let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+        let error = refused(SumGaussians::new(), &gaussians, ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["centers", "777", "axis 2", &bad.to_string()]);
+
+        let mut amplitudes = Array1::from_elem(1000, 1.0);
+        amplitudes[31] = bad;
+        let gaussians = Gaussians::new(good.view(), Sigmas::One(1.0)).unwrap();
+        let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+        let error = refused(SumGaussians::new(), &gaussians, ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["amplitudes", "31", &bad.to_string()]);
+    }
+    for bad in [f64::NAN, f64::INFINITY, 0.0, -0.0, -1.0] {
+        let mut each = sigmas.clone();
+        each[999] = bad;
+        let gaussians = Gaussians::new(good.view(), Sigmas::PerCenter(each.view())).unwrap();
+        let error = refused(SumGaussians::new(), &gaussians, ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["sigmas", "999", &bad.to_string()]);
+
+        let mut both = Array2::from_elem((1000, 3), 1.0f64);
+        both[[500, 1]] = bad;
+        let gaussians = Gaussians::new(good.view(), Sigmas::PerCenterAndAxis(both.view())).unwrap();
+        let error = refused(SumGaussians::new(), &gaussians, ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["sigmas", "500", "axis 1", &bad.to_string()]);
+
+        let gaussians = Gaussians::new(good.view(), Sigmas::PerAxis([1.0, bad, 1.0])).unwrap();
+        let error = refused(SumGaussians::new(), &gaussians, ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["sigmas", "axis 1", &bad.to_string()]);
+    }
+}
+
+#[test]
+fn bad_grids_and_options_are_named() {
+    let centers = array![[1.0, 2.0, 3.0]];
+    let gaussians = || Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-320] {
+        let error = refused(SumGaussians::new(), &gaussians(), ORIGIN, [1.0, bad, 1.0]);
+        expect(error, ErrorKind::Value, &["spacing", "axis 1"]);
+    }
+    for bad in [f64::NAN, f64::INFINITY, 1e300] {
+        let error = refused(SumGaussians::new(), &gaussians(), [0.0, 0.0, bad], SPACING);
+        expect(error, ErrorKind::Value, &["origin", "axis 2"]);
+    }
+    for bad in [-1e-6, 1.0, 2.0, f64::NAN, f64::INFINITY] {
+        let error = refused(SumGaussians::new().eps(bad), &gaussians(), ORIGIN, SPACING);
+        expect(error, ErrorKind::Option, &["eps"]);
+    }
+    let anisotropic = Gaussians::new(centers.view(), Sigmas::PerAxis([1.0, 1.0, 2.0])).unwrap();
+    let sum = SumGaussians::new().normalization(Normalization::Reference);
+    expect(refused(sum, &anisotropic, ORIGIN, SPACING), ErrorKind::Option, &["[1.0, 1.0, 2.0]"]);
+
+    let mut labels = Array3::<u8>::from_elem((2, 2, 2), 7);
+    let error = SumGaussians::new().sum(&gaussians(), Grid::new(&mut labels, ORIGIN, SPACING)).unwrap_err();
+    expect(error, ErrorKind::Dtype, &["grid", "U8"]);
+    let mut empty = Array3::<f32>::zeros((2, 0, 2));
+    let error = SumGaussians::new().sum(&gaussians(), Grid::new(&mut empty, ORIGIN, SPACING)).unwrap_err();
+    expect(error, ErrorKind::Shape, &["axis 1"]);
+}
+
+#[test]
+fn supports_that_cannot_be_indexed_are_refused() {
+    let centers = array![[1.0, 2.0, 3.0], [1e300, 0.0, 0.0]];
+    let far = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+    let sum = SumGaussians::new().periodic([true, false, false]);
+    expect(refused(sum, &far, ORIGIN, SPACING), ErrorKind::Value, &["centre 1", "1e300"]);
+    // Clipped, it only lies outside.
+    let mut grid = Array3::<f32>::zeros((4, 4, 4));
+    SumGaussians::new().sum(&far, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+    assert_eq!(grid[[1, 2, 3]], 1.0);
+
+    let centers = array![[0.0, 0.0, 0.0]];
+    let wide = Gaussians::new(centers.view(), Sigmas::One(1e20)).unwrap();
+    expect(refused(SumGaussians::new(), &wide, ORIGIN, SPACING), ErrorKind::Value, &["centre 0", "1e20"]);
+    let mass = SumGaussians::new().normalization(Normalization::Mass);
+    let wide = Gaussians::new(centers.view(), Sigmas::One(1e12)).unwrap();
+    expect(refused(mass, &wide, ORIGIN, SPACING), ErrorKind::Value, &["centre 0"]);
+    // Wide, but countable: flat over the whole grid.
+    SumGaussians::new().sum(&wide, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+    assert!(grid.iter().all(|&v| v == 1.0));
+}
+
+#[test]
+fn overlap_and_raw_parts_are_checked() {
+    let mut memory = vec![1.0f64; 64];
+    let writable = memory.as_mut_ptr().cast::<u8>();
+    let pointer = writable.cast_const();
+    let raw = |count, dtype, centers: *const u8, amplitudes: *const u8, sigmas: *const u8| {
+        // SAFETY: what is read lies in `memory`; bad pointers are refused unread.
+        unsafe { Gaussians::from_raw_parts(count, dtype, centers, [3, 1], amplitudes, 1, sigmas, [0, 0]) }
+    };
+    let null = std::ptr::null();
+    let other = [2.0f64; 9];
+    let other = other.as_ptr().cast::<u8>();
+    expect(raw(2, ElementType::F64, null, null, other).unwrap_err(), ErrorKind::Null, &["centers"]);
+    expect(raw(2, ElementType::F64, other, null, null).unwrap_err(), ErrorKind::Null, &["sigmas"]);
+    expect(raw(2, ElementType::I32, other, null, other).unwrap_err(), ErrorKind::Dtype, &["I32"]);
+    let odd = other.wrapping_add(1);
+    expect(raw(2, ElementType::F64, odd, null, other).unwrap_err(), ErrorKind::Align, &["centers"]);
+    let huge = usize::MAX / 2;
+    assert!(raw(huge, ElementType::F64, other, null, other).is_err());
+    assert_eq!(raw(0, ElementType::F64, null, null, null).unwrap().count(), 0);
+
+    for (centers, amplitudes, sigmas, name) in [
+        (pointer, null, other, "centers"),
+        (other, pointer, other, "amplitudes"),
+        (other, null, pointer, "sigmas"),
+    ] {
+        let gaussians = raw(2, ElementType::F64, centers, amplitudes, sigmas).unwrap();
+        // SAFETY: the grid is the only user of these elements: the call must refuse before it reads.
+        let grid = unsafe {
+            VolumeMut::from_raw_parts(writable, [1, 1, 5], [0, 0, 1], ElementType::F64, "grid").unwrap()
+        };
+        let error = SumGaussians::new().sum(&gaussians, Grid::new(grid, ORIGIN, SPACING)).unwrap_err();
+        expect(error, ErrorKind::Overlap, &[name]);
+    }
+    assert!(memory.iter().all(|&v| v == 1.0));
+}
+
+#[test]
+fn shapes_must_match() {
+    let centers = Array2::<f32>::zeros((4, 3));
+    let (three, four) = (Array1::<f32>::ones(3), Array1::<f32>::ones(4));
+    assert!(Gaussians::new(centers.view(), Sigmas::PerCenter(four.view())).is_ok());
+    let error = Gaussians::new(centers.view(), Sigmas::PerCenter(three.view())).unwrap_err();
+    expect(error, ErrorKind::Shape, &["sigmas", "[3]", "(4,)"]);
+    let both = Array2::<f32>::ones((4, 2));
+    let error = Gaussians::new(centers.view(), Sigmas::PerCenterAndAxis(both.view())).unwrap_err();
+    expect(error, ErrorKind::Shape, &["sigmas", "[4, 2]"]);
+    let error = Gaussians::new(both.view(), Sigmas::One(1.0)).unwrap_err();
+    expect(error, ErrorKind::Shape, &["centers", "[4, 2]"]);
+    let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+    expect(gaussians.amplitudes(three.view()).unwrap_err(), ErrorKind::Shape, &["amplitudes"]);
+}
+
+#[test]
+fn no_centres_zero_the_grid_or_leave_it() {
+    let centers = Array2::<f64>::zeros((0, 3));
+    let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+    for threads in [1, 3] {
+        let mut grid = Array3::<f64>::from_elem((40, 3, 5), 7.0);
+        let sum = SumGaussians::new().threads(threads);
+        sum.accumulate(true).sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+        assert!(grid.iter().all(|&v| v == 7.0));
+        SumGaussians::new().sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+        assert!(grid.iter().all(|&v| v == 0.0));
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads_or_repetition() {
+    let count = 30_000;
+    let mut seed = 1u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 40) as f64 / (1u64 << 24) as f64
+    };
+    let centers = Array2::from_shape_fn((count, 3), |_| 70.0 * random() - 3.0);
+    let sigmas = Array1::from_shape_fn(count, |i| if i % 100 == 0 { 4.0 } else { 0.5 + random() });
+    let gaussians = Gaussians::new(centers.view(), Sigmas::PerCenter(sigmas.view())).unwrap();
+    for isa in Isa::supported() {
+        for support in [Support::Box, Support::Ball] {
+            let sum = |threads| {
+                let mut grid = Array3::<f32>::zeros((70, 65, 64));
+                SumGaussians::new()
+                    .isa(isa)
+                    .support(support)
+                    .threads(threads)
+                    .periodic([true, false, true])
+                    .sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING))
+                    .unwrap();
+                grid.mapv(f32::to_bits)
+            };
+            let first = sum(1);
+            for threads in 1..=8 {
+                assert!(sum(threads) == first, "{} with {threads} threads", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn progress_rises_and_can_cancel() {
+    let centers = Array2::from_shape_fn((20_000, 3), |(i, axis)| ((i * (axis + 7)) % 97) as f64);
+    let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+    let mut grid = Array3::<f32>::zeros((97, 97, 97));
+    for threads in [1, 2] {
+        let mut seen = Vec::new();
+        let mut watch = |fraction| {
+            seen.push(fraction);
+            ControlFlow::Continue(())
+        };
+        let sum = SumGaussians::new().threads(threads).progress(&mut watch);
+        sum.sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+        assert!(seen.windows(2).all(|pair| pair[0] <= pair[1]), "{seen:?}");
+        assert_eq!((seen.first(), seen.last()), (Some(&0.0), Some(&1.0)));
+
+        let mut stop =
+            |fraction| if fraction > 0.05 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let sum = SumGaussians::new().threads(threads).progress(&mut stop);
+        let error = sum.sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+}
