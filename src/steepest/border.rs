@@ -4,6 +4,7 @@
 //! f32 or f64 in which every voxel has all its neighbours. One that does not exist is +∞ in an f32 line (no
 //! difference with it can win); an f64 line has a line of marks beside it.
 
+use crate::simd::prefetch;
 use crate::steepest::rule::{Border, Direction};
 use crate::volume::{Element, ElementType, Volume};
 
@@ -198,6 +199,12 @@ impl Source<'_> {
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, line.len()) };
+            // The march comes by the next plane's row while this one is still being worked on. Without
+            // this, a 256³ volume of f32 takes half as long again.
+            let ahead = from.wrapping_offset(self.image.stride()[0]);
+            for i in (0..line.len()).step_by(64 / size_of::<T>()) {
+                prefetch(ahead.wrapping_add(i));
+            }
             for (to, &value) in line.iter_mut().zip(row) {
                 *to = L::of(value) * sign;
                 finite &= to.finite();
