@@ -44,6 +44,14 @@ impl Simd for Avx2 {
     type I16 = I16;
 
     #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v.0))),
+            F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(v.0))),
+        ])
+    }
+
+    #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {
         op!(F32(_mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0))))
     }

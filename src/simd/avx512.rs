@@ -44,6 +44,14 @@ impl Simd for Avx512 {
     type I16 = I16;
 
     #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v.0))),
+            F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(v.0))),
+        ])
+    }
+
+    #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {
         op!({
             let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));

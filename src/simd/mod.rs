@@ -26,6 +26,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Vectors of i16.
     type I16: VectorI16<Simd = Self>;
 
+    /// The lower and the upper half of the lanes, each exactly as f64.
+    fn widen(v: Self::F32) -> [Self::F64; 2];
     /// Two vectors of f64 rounded to one of f32.
     fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
 }

@@ -22,6 +22,12 @@ impl Simd for Portable {
     type I16 = i16x8;
 
     #[inline(always)]
+    fn widen(v: f32x8) -> [f64x4; 2] {
+        let v = v.to_array();
+        [0, 4].map(|i| f64x4::new(std::array::from_fn(|lane| f64::from(v[i + lane]))))
+    }
+
+    #[inline(always)]
     fn narrow(low: f64x4, high: f64x4) -> f32x8 {
         let (low, high) = (low.to_array(), high.to_array());
         f32x8::new(std::array::from_fn(|i| if i < 4 { low[i] as f32 } else { high[i - 4] as f32 }))

@@ -146,6 +146,14 @@ impl Kernel for Operations {
         for (lane, &byte) in bytes.iter().enumerate() {
             assert_eq!(byte, if lane < S::F32::LANES { (lane * 17) as u8 } else { 1 });
         }
+        let [low, high] = S::widen(loaded);
+        let mut wide = [0.0f64; 16];
+        // SAFETY: as above, two halves.
+        unsafe {
+            low.store(wide.as_mut_ptr());
+            high.store(wide.as_mut_ptr().add(S::F64::LANES));
+        }
+        assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
     }
 }
 

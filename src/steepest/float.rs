@@ -199,7 +199,7 @@ unsafe fn row<
                 S::F32::load(simd, at.step.lines[1][ROW + 1].add(x + 1)),
             )
         };
-        let class = &at.weights.class;
+        let weights = at.weights;
         let up = F::node(simd, up, S::F32::splat(simd, at.codes.up[ROW]));
         let mut gaps = F::both(F::both(far.gaps, near.gaps), current.gaps);
         let mut best = Best::<S>::new(simd);
@@ -209,31 +209,31 @@ unsafe fn row<
             let edges = F::merge(far.a, near.b, &mut gaps);
             let edges = F::merge(edges, current.a, &mut gaps);
             let corners = F::merge(far.b, current.b, &mut gaps);
-            best.first(simd, center, F::split(simd, faces), class[1]);
-            best.next::<true>(simd, center, F::split(simd, edges), class[3]);
-            best.next::<true>(simd, center, F::split(simd, corners), class[7]);
+            best.first(simd, weights, center, F::split(simd, faces), 1);
+            best.next::<true>(simd, weights, center, F::split(simd, edges), 3);
+            best.next::<true>(simd, weights, center, F::split(simd, corners), 7);
         } else {
             let up_down = F::merge(up, here.middle, &mut gaps);
             let up_down_pair = F::merge(far.c, current.c, &mut gaps);
             let up_down_column = F::merge(far.a, current.a, &mut gaps);
             let corners = F::merge(far.b, current.b, &mut gaps);
-            best.first(simd, center, F::split(simd, near.c), class[1]);
-            best.next::<false>(simd, center, F::split(simd, near.a), class[2]);
-            best.next::<false>(simd, center, F::split(simd, near.b), class[3]);
-            best.next::<false>(simd, center, F::split(simd, up_down), class[4]);
-            best.next::<false>(simd, center, F::split(simd, up_down_pair), class[5]);
-            best.next::<false>(simd, center, F::split(simd, up_down_column), class[6]);
-            best.next::<false>(simd, center, F::split(simd, corners), class[7]);
+            best.first(simd, weights, center, F::split(simd, near.c), 1);
+            best.next::<false>(simd, weights, center, F::split(simd, near.a), 2);
+            best.next::<false>(simd, weights, center, F::split(simd, near.b), 3);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down), 4);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down_pair), 5);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down_column), 6);
+            best.next::<false>(simd, weights, center, F::split(simd, corners), 7);
         }
         // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
         let limit = best.score.abs().mul_add(S::F32::splat(simd, -NEAR), S::F32::splat(simd, -1e-37));
-        let flags = F::collides(gaps, limit, best.undecided(simd, at.weights));
+        let flags = F::collides(gaps, limit, best.undecided(simd, weights));
         let corner = S::F32::splat(simd, at.codes.corner[ROW]);
         let out = &at.step.rows[ROW];
         // SAFETY: the caller's promise.
         unsafe {
             *out.flags.add(at.vector) = flags.bits();
-            best.store::<SLOPE>(simd, at.weights, corner, out, x);
+            best.store::<SLOPE>(simd, weights, corner, out, x);
         }
     }
     // SAFETY: the caller's promise.
@@ -413,6 +413,7 @@ struct Best<S: Simd> {
     score: S::F32,
     difference: S::F32,
     weight: S::F32,
+    class: S::F32,
     code: S::F32,
     /// Below zero where two scores were too close to be told apart in f32.
     slack: S::F32,
@@ -426,12 +427,20 @@ impl<S: Simd> Best<S> {
     #[inline(always)]
     fn new(simd: S) -> Self {
         let zero = S::F32::splat(simd, 0.0);
-        Best { score: zero, difference: zero, weight: zero, code: zero, slack: zero }
+        Best { score: zero, difference: zero, weight: zero, class: zero, code: zero, slack: zero }
     }
 
     #[inline(always)]
-    fn first(&mut self, simd: S, center: S::F32, [value, code]: [S::F32; 2], weight: f32) {
-        self.weight = S::F32::splat(simd, weight);
+    fn first(
+        &mut self,
+        simd: S,
+        weights: &Weights,
+        center: S::F32,
+        [value, code]: [S::F32; 2],
+        class: usize,
+    ) {
+        self.weight = S::F32::splat(simd, weights.class[class]);
+        self.class = S::F32::splat(simd, class as f32);
         self.difference = center.sub(value);
         self.score = self.difference.mul(self.weight);
         self.code = code;
@@ -442,11 +451,12 @@ impl<S: Simd> Best<S> {
     fn next<const DISTINCT: bool>(
         &mut self,
         simd: S,
+        weights: &Weights,
         center: S::F32,
         [value, code]: [S::F32; 2],
-        weight: f32,
+        class: usize,
     ) {
-        let weight = S::F32::splat(simd, weight);
+        let weight = S::F32::splat(simd, weights.class[class]);
         let difference = center.sub(value);
         let score = difference.mul(weight);
         let higher = self.score.lt(score);
@@ -465,6 +475,7 @@ impl<S: Simd> Best<S> {
         self.score = best;
         self.code = code.select(wins, self.code);
         self.difference = difference.select(wins, self.difference);
+        self.class = S::F32::splat(simd, class as f32).select(wins, self.class);
     }
 
     /// Where f32 cannot decide the label.
@@ -499,7 +510,7 @@ impl<S: Simd> Best<S> {
         unsafe {
             center.select(lowest, label).store_bytes(out.labels.add(x));
             if SLOPE {
-                label.store_bytes(out.winners.add(x));
+                self.class.store(out.classes.add(x));
                 self.difference.store(out.differences.add(x));
             }
         }

@@ -24,7 +24,7 @@ pub(crate) trait Shared {
     /// Lanes of a vector of lines.
     fn lanes<S: Simd>() -> usize;
 
-    /// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its differences and winners.
+    /// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its differences and classes.
     ///
     /// # Safety
     /// Every pointer of `step` leads to what its comment says, and nobody else uses what is written.
@@ -74,9 +74,9 @@ pub(crate) struct RowOut {
     pub labels: *mut u8,
     /// Bit i of `flags[j]`: voxel i of vector j is undecided.
     pub flags: *mut u32,
-    /// For slopes: the winning difference, and the winning label before the minima rule. Room as for labels.
+    /// For slopes: the winning difference and its class. Room as for labels.
     pub differences: *mut f32,
-    pub winners: *mut u8,
+    pub classes: *mut f32,
 }
 
 /// What the kernels take from the rule.

@@ -8,7 +8,7 @@
 
 use crate::error::Error;
 use crate::scratch::Scratch;
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, Simd, Vector, dispatch};
 use crate::steepest::border::{Content, Line, LineElement, Pixel, Source, with_pixel};
 use crate::steepest::direct::{self, Neighborhood};
 use crate::steepest::float::{Float, Keys};
@@ -141,7 +141,7 @@ pub(crate) struct Workspace {
     labels: Scratch<u8>,
     flags: Scratch<u32>,
     differences: Scratch<f32>,
-    winners: Scratch<u8>,
+    classes: Scratch<f32>,
     slopes: Scratch<f64>,
 }
 
@@ -167,7 +167,7 @@ impl Workspace {
             labels: Scratch::new(ROWS * LINE)?,
             flags: Scratch::new(ROWS * WIDEST)?,
             differences: Scratch::new(ROWS * LINE)?,
-            winners: Scratch::new(ROWS * LINE)?,
+            classes: Scratch::new(ROWS * LINE)?,
             slopes: Scratch::new(LINE)?,
         })
     }
@@ -198,7 +198,7 @@ impl Kernel for Task<'_> {
             labels: workspace.labels.as_mut_slice(),
             flags: workspace.flags.as_mut_slice(),
             differences: workspace.differences.as_mut_slice(),
-            winners: workspace.winners.as_mut_slice(),
+            classes: workspace.classes.as_mut_slice(),
             slopes: workspace.slopes.as_mut_slice(),
             double: double.as_mut_slice(),
             marks: marks.as_mut_slice(),
@@ -226,7 +226,7 @@ struct Rows<'a> {
     labels: &'a mut [u8],
     flags: &'a mut [u32],
     differences: &'a mut [f32],
-    winners: &'a mut [u8],
+    classes: &'a mut [f32],
     slopes: &'a mut [f64],
     double: &'a mut [f64],
     marks: &'a mut [f64],
@@ -332,7 +332,7 @@ impl Kernel for Direct<'_> {
 /// A block by a kernel of shared minima.
 #[inline(always)]
 fn march<S: Simd, K: Shared, const SLOPE: bool>(
-    _: S,
+    simd: S,
     job: &Job,
     block: [[usize; 2]; 3],
     memory: Memory<K::Line>,
@@ -345,6 +345,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
     let Memory { lines, mut nodes } = memory;
     let mut contents = [[EMPTY; LINES]; 3];
+    let table = job.rule.class_weights().unwrap_or([0.0; 8]);
     let mut plane = 0;
     for t in 0..z[1] - z[0] + 2 {
         let fill = Fill { job, block, t, lines: &mut *lines, marks: &mut [], contents: &mut contents };
@@ -369,7 +370,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 labels: target(row).unwrap_or(rows.labels[row * LINE..].as_mut_ptr()),
                 flags: rows.flags[row * WIDEST..].as_mut_ptr(),
                 differences: rows.differences[row * LINE..].as_mut_ptr(),
-                winners: rows.winners[row * LINE..].as_mut_ptr(),
+                classes: rows.classes[row * LINE..].as_mut_ptr(),
             }),
         };
         plane += 1;
@@ -393,12 +394,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 direct_row::<S>(job, [z, y], x, labels, rows.slopes, rows.double, rows.marks);
             } else {
                 if SLOPE {
-                    for i in 0..n {
-                        // Winners of flagged voxels may be anything.
-                        let winner = usize::from(rows.winners[row * LINE + i] % 27);
-                        let difference = f64::from(rows.differences[row * LINE + i]);
-                        rows.slopes[i] = difference * job.rule.weights[winner];
-                    }
+                    let place = row * LINE..row * LINE + n.next_multiple_of(16);
+                    let found = [&rows.differences[place.clone()], &rows.classes[place]];
+                    slopes_of(simd, &table, weights.isotropic, found, rows.slopes);
                 }
                 for (vector, &flags) in rows.flags[row * WIDEST..][..vectors].iter().enumerate() {
                     let mut flags = flags;
@@ -411,7 +409,35 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                     }
                 }
             }
-            job.finish([z, y], x, labels, rows.slopes, target(row).is_some());
+            job.finish(simd, [z, y], x, labels, rows.slopes, target(row).is_some());
+        }
+    }
+}
+
+/// Slopes from the winning differences and classes, in whole vectors. Weights are selected and not looked up: the
+/// gathers took as long as all the rest.
+#[inline(always)]
+fn slopes_of<S: Simd>(
+    simd: S,
+    weights: &[f64; 8],
+    isotropic: bool,
+    [differences, classes]: [&[f32]; 2],
+    slopes: &mut [f64],
+) {
+    let rows = slopes.chunks_exact_mut(S::F32::LANES).zip(differences.chunks_exact(S::F32::LANES));
+    for ((slopes, differences), classes) in rows.zip(classes.chunks_exact(S::F32::LANES)) {
+        // SAFETY: the chunks have as many elements as a vector has lanes.
+        let [differences, classes] =
+            [differences, classes].map(|row| unsafe { S::widen(S::F32::load(simd, row.as_ptr())) });
+        for half in 0..2 {
+            let splat = |value| S::F64::splat(simd, value);
+            let mut weight = splat(weights[7]);
+            let others: &[usize] = if isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
+            for &class in others {
+                weight = splat(weights[class]).select(classes[half].eq(splat(class as f64)), weight);
+            }
+            // SAFETY: half a vector of f32 has as many lanes as one of f64.
+            unsafe { differences[half].mul(weight).store(slopes.as_mut_ptr().add(half * S::F64::LANES)) };
         }
     }
 }
@@ -467,15 +493,16 @@ fn neighborhood(
 
 /// A block by the definition's arithmetic in vectors.
 #[inline(always)]
-fn definition<S: Simd>(_: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
+fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let [z, y, x] = block;
     let Rows { labels, slopes, double: lines, marks, .. } = rows;
     let mut contents = [[EMPTY; LINES]; 3];
+    let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
     for t in 0..z[1] - z[0] + 2 {
-        dispatch(
-            S::ISA,
-            Fill { job, block, t, lines: &mut *lines, marks: &mut *marks, contents: &mut contents },
-        );
+        // Without gaps nobody looks at the marks.
+        let marked = if gaps { &mut *marks } else { &mut [] };
+        let fill = Fill { job, block, t, lines: &mut *lines, marks: marked, contents: &mut contents };
+        dispatch(S::ISA, fill);
         if t < 2 {
             continue;
         }
@@ -488,7 +515,7 @@ fn definition<S: Simd>(_: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
             let around = neighborhood(t, row, lines, marks, &contents);
             let width = x[1] - x[0];
             dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
-            job.finish([z, y], x, &mut labels[..width], slopes, false);
+            job.finish(simd, [z, y], x, &mut labels[..width], slopes, false);
         }
     }
 }
@@ -496,8 +523,10 @@ fn definition<S: Simd>(_: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
 impl Job<'_> {
     /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
     /// where they belong already.
-    fn finish(
+    #[inline(always)]
+    fn finish<S: Simd>(
         &self,
+        simd: S,
         [z, y]: [usize; 2],
         x: [usize; 2],
         labels: &mut [u8],
@@ -528,6 +557,19 @@ impl Job<'_> {
         }
         if let Some(slope) = &self.slope {
             match slope.element_type() {
+                ElementType::F32 if slope.stride()[2] == 1 && n >= S::F32::LANES => {
+                    // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
+                    let to = unsafe { slope.at::<f32>(at) };
+                    for vector in 0..n.div_ceil(S::F32::LANES) {
+                        let x = position(vector, S::F32::LANES, n);
+                        let halves = [0, S::F64::LANES].map(|half| {
+                            // SAFETY: slopes are as long as the widest row, and x + LANES ends within n.
+                            unsafe { S::F64::load(simd, slopes[x + half..].as_ptr()) }
+                        });
+                        // SAFETY: as above.
+                        unsafe { S::narrow(halves[0], halves[1]).store(to.add(x)) };
+                    }
+                }
                 ElementType::F32 => slope.put::<f32>(at, slopes[..n].iter().map(|&v| v as f32)),
                 _ => slope.put::<f64>(at, slopes[..n].iter().copied()),
             }
