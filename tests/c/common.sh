@@ -43,6 +43,10 @@ supported_tiers() {
     "$folder/tiers"
 }
 
+# Memory that helper threads still hold when the process ends is theirs; all else must have been freed.
+memcheck=(valgrind --quiet --error-exitcode=97 --leak-check=full --show-leak-kinds=definite
+    --errors-for-leak-kinds=definite)
+
 finish() {
     [ "$failures" -eq 0 ] || exit 1
 }

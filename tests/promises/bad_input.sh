@@ -30,15 +30,10 @@ for setting in VOXLANE_ISA= VOXLANE_ISA=portable VOXLANE_THREADS= VOXLANE_THREAD
     expect "$setting" env "$setting" "$folder/bad_input"
 done
 
-# Memory that was never freed is what sleeping helper threads use; all else counts.
-memcheck() {
-    expect "valgrind: $*" valgrind --quiet --error-exitcode=97 --leak-check=full --show-leak-kinds=definite \
-        --errors-for-leak-kinds=definite "$@"
-}
 for tier in portable avx2; do
     if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx "$tier"; then
         echo "tiers: bad input under valgrind on $tier"
-        VOXLANE_ISA=$tier memcheck "$folder/bad_input"
+        VOXLANE_ISA=$tier expect "valgrind on $tier" "${memcheck[@]}" "$folder/bad_input"
     else
         echo "SKIPPED: bad input under valgrind on $tier, which its processor lacks"
     fi
@@ -46,6 +41,6 @@ done
 if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx avx512; then
     echo "SKIPPED: a tier that the processor lacks, as even valgrind's has all of them"
 else
-    VOXLANE_ISA=avx512 memcheck "$folder/bad_input" environment $ISA "VOXLANE_ISA asks for avx512"
+    VOXLANE_ISA=avx512 expect "valgrind without AVX-512" "${memcheck[@]}" "$folder/bad_input" environment $ISA "VOXLANE_ISA asks for avx512"
 fi
 finish
