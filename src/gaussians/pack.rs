@@ -37,7 +37,7 @@ pub(super) struct Pack<'m, T> {
     /// `ROWS` factors a Gaussian.
     pub factors: &'m mut [T],
     /// BALL: squared distances in sigmas, like the factors.
-    pub squares: &'m mut [T],
+    pub squares: &'m mut [f64],
     /// BALL: the least and the largest square in each layer of blocks, `T::PACK` a layer.
     least: &'m mut [T],
     most: &'m mut [T],
@@ -49,19 +49,23 @@ pub(super) struct Pack<'m, T> {
 }
 
 impl<'m, T: Real> Pack<'m, T> {
-    /// Elements of memory that a pack takes.
-    pub(super) const fn memory(support: Support) -> usize {
+    /// Elements of memory that a pack takes, and further f64 for BALL.
+    pub(super) const fn memory(support: Support) -> (usize, usize) {
         match support {
-            Support::Box => T::PACK * ROWS,
-            Support::Ball => T::PACK * (2 * ROWS + 2 * 3 * MOST_LAYERS),
+            Support::Box => (T::PACK * ROWS, 0),
+            Support::Ball => (T::PACK * (ROWS + 2 * 3 * MOST_LAYERS), T::PACK * ROWS),
         }
     }
 
     #[inline(always)]
-    pub(super) fn new(memory: &'m mut [T], support: Support, block: [usize; 3]) -> Self {
+    pub(super) fn new(
+        memory: &'m mut [T],
+        squares: &'m mut [f64],
+        support: Support,
+        block: [usize; 3],
+    ) -> Self {
         let (factors, memory) = memory.split_at_mut(T::PACK * ROWS);
         let ball = usize::from(support == Support::Ball);
-        let (squares, memory) = memory.split_at_mut(ball * T::PACK * ROWS);
         let (least, memory) = memory.split_at_mut(ball * T::PACK * 3 * MOST_LAYERS);
         let most = &mut memory[..ball * T::PACK * 3 * MOST_LAYERS];
         Pack { factors, squares, least, most, touched: [[0; MOST_LAYERS]; 3], len: 0, block }
@@ -105,15 +109,19 @@ impl<'m, T: Real> Pack<'m, T> {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
             for v in 0..TILE / lanes {
                 let first = images.first + (v * lanes) as f64;
-                let (mut factor, square) = T::factors(simd, &splats, first);
+                let mut factor = T::factors(simd, &splats, first);
                 for image in 1..images.count {
-                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64).0);
+                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64));
                 }
                 // SAFETY: row j of Gaussian `slot` has TILE elements, of which these are `lanes`.
                 unsafe { factor.mul(weights).store(self.factors[at..at + TILE].as_mut_ptr().add(v * lanes)) };
-                if ball {
-                    // SAFETY: as above.
-                    unsafe { square.store(self.squares[at..at + TILE].as_mut_ptr().add(v * lanes)) };
+            }
+            if ball {
+                let row = &mut self.squares[at..at + TILE];
+                for v in 0..TILE / S::F64::LANES {
+                    let squares = splats.squares(simd, images.first + (v * S::F64::LANES) as f64);
+                    // SAFETY: a vector within the row.
+                    unsafe { squares.store(row.as_mut_ptr().add(v * S::F64::LANES)) };
                 }
             }
         } else {
@@ -138,8 +146,9 @@ impl<'m, T: Real> Pack<'m, T> {
                 let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
                 let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
                 self.least[(j * MOST_LAYERS + layer) * T::PACK + slot] =
-                    if inside { T::ZERO } else { smaller };
-                self.most[(j * MOST_LAYERS + layer) * T::PACK + slot] = larger;
+                    T::from_f64(if inside { 0.0 } else { smaller });
+                self.most[(j * MOST_LAYERS + layer) * T::PACK + slot] =
+                    T::from_f64(larger.min(0.25 * T::MAX));
             }
         }
     }
@@ -172,7 +181,7 @@ impl<'m, T: Real> Pack<'m, T> {
             }
             self.factors[at + i] = T::from_f64(factor * bias) * weight;
             if rules.support == Support::Ball {
-                self.squares[at + i] = T::from_f64(square.min(0.25 * T::MAX));
+                self.squares[at + i] = square;
             }
         }
     }
@@ -180,21 +189,37 @@ impl<'m, T: Real> Pack<'m, T> {
     /// Of the Gaussians `touching` the block with these layers: those that keep all of it, and those that
     /// keep a part of it.
     #[inline(always)]
-    pub(super) fn split<S: Simd>(&self, simd: S, layers: [usize; 3], touching: u64, limit: T) -> (u64, u64) {
+    pub(super) fn split<S: Simd>(
+        &self,
+        simd: S,
+        layers: [usize; 3],
+        touching: u64,
+        limit: f64,
+    ) -> (u64, u64) {
         let lanes = <T::Vector<S>>::LANES;
-        let limit = <T::Vector<S>>::splat(simd, limit);
+        // The tables are rounded, so that blocks near the limit count as parts.
+        let margin = 1e-5 * limit;
+        let inner = <T::Vector<S>>::splat(simd, T::from_f64(limit - margin));
+        let outer = <T::Vector<S>>::splat(simd, T::from_f64(limit + margin));
         let (mut full, mut some) = (0u64, 0u64);
         for v in 0..T::PACK / lanes {
-            let load = |table: &[T], j: usize| {
-                let at = (j * MOST_LAYERS + layers[j]) * T::PACK + v * lanes;
-                // SAFETY: a layer has T::PACK elements.
-                unsafe { <T::Vector<S>>::load(simd, table[at..at + lanes].as_ptr()) }
-            };
-            let most = load(self.most, 0).add(load(self.most, 1)).add(load(self.most, 2));
-            let least = load(self.least, 0).add(load(self.least, 1)).add(load(self.least, 2));
-            full |= u64::from(most.le(limit).bits()) << (v * lanes);
-            some |= u64::from(least.le(limit).bits()) << (v * lanes);
+            let most = layer_sum::<S, T>(simd, self.most, layers, v * lanes);
+            let least = layer_sum::<S, T>(simd, self.least, layers, v * lanes);
+            full |= u64::from(most.le(inner).bits()) << (v * lanes);
+            some |= u64::from(least.le(outer).bits()) << (v * lanes);
         }
         (touching & full, touching & some & !full)
     }
+}
+
+/// The sum over the axes of a table's entries in these layers, for the Gaussians from `slot` on.
+#[inline(always)]
+fn layer_sum<S: Simd, T: Real>(simd: S, table: &[T], layers: [usize; 3], slot: usize) -> T::Vector<S> {
+    let mut sum = <T::Vector<S>>::splat(simd, T::ZERO);
+    for (j, layer) in layers.into_iter().enumerate() {
+        let at = (j * MOST_LAYERS + layer) * T::PACK + slot;
+        // SAFETY: the slice is a vector long.
+        sum = sum.add(unsafe { <T::Vector<S>>::load(simd, table[at..at + <T::Vector<S>>::LANES].as_ptr()) });
+    }
+    sum
 }

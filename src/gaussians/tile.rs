@@ -58,7 +58,8 @@ struct Line([u64; 8]);
 
 impl<T: Real> Scratch<T> {
     pub(super) fn new(support: Support) -> Result<Self, Error> {
-        let bytes = (BUFFER + Pack::<T>::memory(support)) * size_of::<T>();
+        let (elements, squares) = Pack::<T>::memory(support);
+        let bytes = (BUFFER + elements) * size_of::<T>() + squares * size_of::<f64>();
         let count = bytes.div_ceil(size_of::<Line>());
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
@@ -66,10 +67,18 @@ impl<T: Real> Scratch<T> {
         Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
     }
 
-    fn elements(&mut self) -> &mut [T] {
-        let count = self.lines.len() * (size_of::<Line>() / size_of::<T>());
-        // SAFETY: lines are plain memory without padding, and any bits are a T (f32 or f64).
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), count) }
+    /// The tile's buffer, a pack's elements, and its squares.
+    fn parts(&mut self, support: Support) -> (&mut [T], &mut [T], &mut [f64]) {
+        let (elements, squares) = Pack::<T>::memory(support);
+        let lines = (BUFFER + elements) * size_of::<T>() / size_of::<Line>();
+        let (first, last) = self.lines.split_at_mut(lines);
+        assert!(size_of_val(last) >= squares * size_of::<f64>());
+        // SAFETY: lines are plain memory without padding, long enough, and any bits are a T (f32 or f64).
+        unsafe {
+            let all = std::slice::from_raw_parts_mut(first.as_mut_ptr().cast::<T>(), BUFFER + elements);
+            let (buffer, elements) = all.split_at_mut(BUFFER);
+            (buffer, elements, std::slice::from_raw_parts_mut(last.as_mut_ptr().cast(), squares))
+        }
     }
 }
 
@@ -106,8 +115,8 @@ impl<T: Real> SumTile<'_, '_, T> {
         let mut runs = std::mem::take(&mut scratch.runs);
         bins.runs(axes, start, extent, &mut runs);
 
-        let (buffer, memory) = scratch.elements().split_at_mut(BUFFER);
-        let mut pack = Pack::new(memory, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
+        let (buffer, elements, squares) = scratch.parts(rules.support);
+        let mut pack = Pack::new(elements, squares, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
         let scale = power_of_two(job.scale);
         let ball = rules.support == Support::Ball;
         let first = start.map(|v| v as f64);
@@ -178,13 +187,13 @@ impl<T: Real> SumTile<'_, '_, T> {
                 empty = false;
             }
             if ball {
-                add::<S, T, BZ, BY, true>(simd, &pack, T::from_f64(rules.radius_squared), buffer);
+                add::<S, T, BZ, BY, true>(simd, &pack, rules.radius_squared, buffer);
             } else {
-                add::<S, T, BZ, BY, false>(simd, &pack, T::ZERO, buffer);
+                add::<S, T, BZ, BY, false>(simd, &pack, 0.0, buffer);
             }
         }
         scratch.runs = runs;
-        let (buffer, _) = scratch.elements().split_at_mut(BUFFER);
+        let (buffer, _, _) = scratch.parts(rules.support);
         job.write(simd, start, extent, if empty { None } else { Some(buffer) });
     }
 }
@@ -194,7 +203,7 @@ impl<T: Real> SumTile<'_, '_, T> {
 fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
     simd: S,
     pack: &Pack<T>,
-    limit: T,
+    limit: f64,
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
@@ -258,9 +267,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     // SAFETY: as above.
                     let (qz, qy, qx) = unsafe { rows(pack.squares, slot, corner) };
                     // SAFETY: as above.
-                    let (gx, qx) =
-                        unsafe { (<T::Vector<S>>::load(simd, gx), <T::Vector<S>>::load(simd, qx)) };
-                    let limit = <T::Vector<S>>::splat(simd, limit);
+                    let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
                     for dz in 0..BZ {
                         // SAFETY: as above.
                         let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
@@ -268,7 +275,8 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                         for dy in 0..BY {
                             // SAFETY: as above.
                             let (g, q) = unsafe { (*gy.add(dy), q + *qy.add(dy)) };
-                            let kept = qx.add(<T::Vector<S>>::splat(simd, q)).le(limit);
+                            // SAFETY: as above.
+                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, limit - q)) };
                             let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
                             sums[dz][dy] = sum.select(kept, sums[dz][dy]);
                         }

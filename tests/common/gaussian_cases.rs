@@ -76,7 +76,7 @@ impl Case {
         let origin = [0; 3].map(|_| if random.chance(30) { 0.0 } else { random.uniform(-100.0, 100.0) });
         let eps = random.pick(&[0.0, 1e-6, 1e-6, 1e-6, 1e-3, 0.5, 1e-12, 1e-20, 1e-60, 0.999]);
         let machine = if wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        let support = if wide_grid { random.pick(&[Support::Box, Support::Ball]) } else { Support::Box };
+        let support = random.pick(&[Support::Box, Support::Ball]);
         let layout = random.pick(&[
             SigmaLayout::One,
             SigmaLayout::PerAxis,
