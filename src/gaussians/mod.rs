@@ -230,9 +230,6 @@ impl<'a> SumGaussians<'a> {
                 return Err(Error::new(ErrorKind::Option, text));
             }
         };
-        if self.sampling == Sampling::Voxel {
-            return Err(Error::new(ErrorKind::Option, "sampling: VOXEL is not there yet"));
-        }
         for (memory, name) in gaussians.memory() {
             values.expect_apart(memory, "grid", name)?;
         }

@@ -169,14 +169,13 @@ impl<'m, T: Real> Pack<'m, T> {
     ) {
         let bias = super::factors::power_of_two(T::BIAS);
         for i in 0..TILE {
-            let (mut factor, mut square) = (0.0, f64::MAX);
-            if i < extent {
-                for image in 0..images.count {
-                    let k = images.first + i as f64 + image as f64 * axis.n as f64;
-                    if let Some((value, q)) = rules.sample(axis, axis.position(k) - center, sigma) {
-                        factor += value;
-                        square = q;
-                    }
+            let (mut factor, mut square) = (0.0, 0.0);
+            for image in 0..images.count {
+                let k = images.first + i as f64 + image as f64 * axis.n as f64;
+                let d = axis.position(k) - center;
+                square = rules.square(axis, d, sigma);
+                if i < extent {
+                    factor += rules.sample(axis, d, sigma).unwrap_or(0.0);
                 }
             }
             self.factors[at + i] = T::from_f64(factor * bias) * weight;

@@ -90,24 +90,26 @@ impl Rules {
         axis.span(center, self.radius * sigma + self.half_width(axis))
     }
 
-    /// Value and squared distance (in sigmas) of a lattice point at the signed distance `d`; none where
-    /// the point is not kept.
+    /// The squared distance in sigmas that decides whether a lattice point at the signed distance `d` is kept.
     #[inline(always)]
-    pub(super) fn sample(&self, axis: &Axis, d: f64, sigma: f64) -> Option<(f64, f64)> {
-        let nearest = (d.abs() - self.half_width(axis)).max(0.0);
-        if nearest > self.radius * sigma {
+    pub(super) fn square(&self, axis: &Axis, d: f64, sigma: f64) -> f64 {
+        let t = (d.abs() - self.half_width(axis)).max(0.0) * (1.0 / sigma).min(f64::MAX);
+        t * t
+    }
+
+    /// The value of a lattice point at the signed distance `d`; none where it is not kept.
+    #[inline(always)]
+    pub(super) fn sample(&self, axis: &Axis, d: f64, sigma: f64) -> Option<f64> {
+        if (d.abs() - self.half_width(axis)).max(0.0) > self.radius * sigma {
             return None;
         }
-        let inverse = (1.0 / sigma).min(f64::MAX);
-        let q = (nearest * inverse) * (nearest * inverse);
-        let value = match self.sampling {
+        Some(match self.sampling {
             Sampling::Point => {
-                let t = d * inverse;
+                let t = d / sigma;
                 (-0.5 * (t * t)).exp()
             }
             Sampling::Voxel => voxel::mean(d, axis.spacing, sigma),
-        };
-        Some((value, q))
+        })
     }
 
     /// `A·N`: the amplitude times the factor that the normalisation asks for.
@@ -133,8 +135,10 @@ impl Rules {
             let span = self.span(axis, center[j], sigma[j]);
             let first = (span.middle - span.reach).ceil();
             let count = ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as usize;
-            (0..count)
-                .filter_map(move |i| self.sample(axis, axis.position(first + i as f64) - center[j], sigma[j]))
+            (0..count).filter_map(move |i| {
+                let d = axis.position(first + i as f64) - center[j];
+                Some((self.sample(axis, d, sigma[j])?, self.square(axis, d, sigma[j])))
+            })
         };
         match self.support {
             Support::Box => (0..3).map(|j| samples(j).map(|(value, _)| value).sum::<f64>()).product(),

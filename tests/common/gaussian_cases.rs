@@ -91,7 +91,7 @@ impl Case {
             3 => Normalization::Mass,
             _ => Normalization::Peak,
         };
-        let sampling = if random.chance(0) { Sampling::Voxel } else { Sampling::Point };
+        let sampling = if random.chance(25) { Sampling::Voxel } else { Sampling::Point };
         let definition = Definition {
             shape,
             origin,
