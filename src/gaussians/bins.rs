@@ -381,17 +381,18 @@ impl Sort<'_> {
             for (axis, j) in by_axis.into_iter().enumerate() {
                 let (c, s) = (center[j], sigma[j]);
                 if !c.is_finite() {
-                    let text = format!("centers: centre {row}, axis {axis} is {c}, not finite");
+                    let text = format!("centers: centre {row}, axis {axis} is {c:?}, not finite");
                     return Error::new(ErrorKind::Value, text);
                 }
                 if !(s.is_finite() && s > 0.0) {
-                    let text = format!("sigmas: centre {row}, axis {axis} is {s}, not finite and above zero");
+                    let text =
+                        format!("sigmas: centre {row}, axis {axis} is {s:?}, not finite and above zero");
                     return Error::new(ErrorKind::Value, text);
                 }
             }
             let amplitude = self.amplitude(row);
             if !amplitude.is_finite() {
-                let text = format!("amplitudes: centre {row} is {amplitude}, not finite");
+                let text = format!("amplitudes: centre {row} is {amplitude:?}, not finite");
                 return Error::new(ErrorKind::Value, text);
             }
             if self.needs_isotropic() && sigma.iter().any(|s| *s != sigma[0]) {
@@ -425,7 +426,7 @@ impl Sort<'_> {
         let amplitude = self.amplitude(row);
         Error::new(
             ErrorKind::Value,
-            format!("amplitudes: centre {row} is {amplitude}, which overflows once it is normalised"),
+            format!("amplitudes: centre {row} is {amplitude:?}, which overflows once it is normalised"),
         )
     }
 

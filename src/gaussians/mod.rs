@@ -226,7 +226,7 @@ impl<'a> SumGaussians<'a> {
             (0.0, _) => f64::EPSILON,
             (eps, _) if eps > 0.0 && eps < 1.0 => eps,
             (eps, _) => {
-                let text = format!("eps is {eps}, not from 0 to below 1");
+                let text = format!("eps is {eps:?}, not from 0 to below 1");
                 return Err(Error::new(ErrorKind::Option, text));
             }
         };
@@ -311,16 +311,16 @@ fn tiles(axes: &[Axis; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usiz
 fn check_axis(axis: usize, origin: f64, spacing: f64, n: usize) -> Result<(), Error> {
     let error = |text: String| Err(Error::new(ErrorKind::Value, text));
     if !origin.is_finite() {
-        return error(format!("grid: origin of axis {axis} is {origin}, not finite"));
+        return error(format!("grid: origin of axis {axis} is {origin:?}, not finite"));
     }
     if !(spacing.is_finite() && spacing > 0.0) {
-        return error(format!("grid: spacing of axis {axis} is {spacing}, not finite and above zero"));
+        return error(format!("grid: spacing of axis {axis} is {spacing:?}, not finite and above zero"));
     }
     // Beyond 2^50 spacings from zero, neighbouring voxels begin to have the same position in f64.
     let farthest = (origin / spacing).abs() + n as f64;
     if farthest >= (1u64 << 50) as f64 || !(1.0 / spacing).is_finite() {
         return error(format!(
-            "grid: {n} voxels of spacing {spacing} from origin {origin} along axis {axis} cannot be told apart"
+            "grid: {n} voxels of spacing {spacing:?} from origin {origin:?} along axis {axis} cannot be told apart"
         ));
     }
     Ok(())
