@@ -255,12 +255,6 @@ macro_rules! view {
                 unsafe { (self.pointer as *mut T).offset(offset) }
             }
 
-            /// Addresses of the first byte and one past the last byte.
-            pub(crate) fn address_range(&self) -> (usize, usize) {
-                let (low, high) = self.layout.byte_span();
-                ((self.pointer as i128 + low) as usize, (self.pointer as i128 + high) as usize)
-            }
-
             /// An error if the volume has no voxel.
             pub(crate) fn expect_not_empty(&self, name: &str) -> Result<(), Error> {
                 self.layout.check_not_empty(name)
@@ -367,10 +361,12 @@ impl<'a> VolumeMut<'a> {
         other_name: &str,
     ) -> Result<(), Error> {
         let (other_address, other_layout) = other.memory();
-        let (low, high) = self.address_range();
+        let (low, high) = self.layout.byte_span();
+        let address = self.pointer as i128;
+        let (low, high) = (address + low, address + high);
         let (other_low, other_high) = other_layout.byte_span();
         let (other_low, other_high) = (other_address as i128 + other_low, other_address as i128 + other_high);
-        if high as i128 <= other_low || other_high <= low as i128 {
+        if high <= other_low || other_high <= low {
             return Ok(());
         }
         // The ranges meet; interleaved views (channels, halves of one array) may still be apart.

@@ -1,10 +1,10 @@
 //! What the contract says in words: the bound against untruncated sums, masses, periods, strides, ranges.
 
-#[path = "common/gaussian_cases.rs"]
-mod cases;
+#[path = "common/random_numbers.rs"]
+mod random;
 
-use cases::Random;
 use ndarray::{Array1, Array2, Array3, array, s};
+use random::Random;
 use voxlane::gaussians_reference::Definition;
 use voxlane::{ElementType, Gaussians, Grid, Isa, Normalization, Sampling, Sigmas, SumGaussians, Support};
 

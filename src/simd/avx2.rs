@@ -32,18 +32,9 @@ macro_rules! op {
 }
 
 impl Simd for Avx2 {
-    const MANY_REGISTERS: bool = false;
     const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
-
-    #[inline(always)]
-    fn widen(v: F32) -> [F64; 2] {
-        op!([
-            F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v.0))),
-            F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(v.0))),
-        ])
-    }
 
     #[inline(always)]
     fn join(low: F64, high: F64) -> F32 {
@@ -231,6 +222,22 @@ impl VectorF32 for F32 {
             let halves = _mm_packus_epi32(low, high);
             _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
         })
+    }
+    #[inline(always)]
+    fn min_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_min_epi32(
+            _mm256_castps_si256(self.0),
+            _mm256_castps_si256(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn le_bits(self, other: Self) -> Self {
+        // Not greater, from the one integer comparison there is.
+        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+            _mm256_castps_si256(self.0),
+            _mm256_castps_si256(other.0)
+        ))))
+        .not()
     }
 }
 

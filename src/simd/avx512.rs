@@ -32,18 +32,9 @@ macro_rules! op {
 }
 
 impl Simd for Avx512 {
-    const MANY_REGISTERS: bool = true;
     const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
-
-    #[inline(always)]
-    fn widen(v: F32) -> [F64; 2] {
-        op!([
-            F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v.0))),
-            F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(v.0))),
-        ])
-    }
 
     #[inline(always)]
     fn join(low: __mmask8, high: __mmask8) -> __mmask16 {
@@ -219,6 +210,17 @@ impl VectorF32 for F32 {
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
         op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
+    }
+    #[inline(always)]
+    fn min_bits(self, other: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_min_epi32(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn le_bits(self, other: Self) -> __mmask16 {
+        op!(_mm512_cmple_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
     }
 }
 

@@ -16,17 +16,14 @@ mod portable;
 
 /// A tier: the proof that it may be used, and its vectors.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
-    /// Whether there are 32 vector registers, not 16: kernels choose the size of their blocks by it.
-    const MANY_REGISTERS: bool;
-    /// How many vectors the registers hold. (A portable vector takes two registers.)
+    /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
+    /// takes two registers.)
     const VECTORS: usize;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
     /// Vectors of f64.
     type F64: Vector<Simd = Self, Elem = f64> + VectorF64;
 
-    /// The lower and the upper half of the lanes, each exactly as f64.
-    fn widen(v: Self::F32) -> [Self::F64; 2];
     /// The masks of two vectors of f64 as that of the vector of f32 which they make.
     fn join(
         low: <Self::F64 as Vector>::Mask,
@@ -60,9 +57,9 @@ pub(crate) trait Vector: Copy {
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
     fn mul_error(self, factor: Self, product: Self) -> Self;
-    /// The smaller. Unspecified where a lane of either is NaN.
+    /// `self` where `self < other`, else `other`: so `other` on ties, ±0 among them, and on NaN.
     fn min(self, other: Self) -> Self;
-    /// The larger. Unspecified where a lane of either is NaN.
+    /// `self` where `self > other`, else `other`.
     fn max(self, other: Self) -> Self;
     fn abs(self) -> Self;
     /// To the nearest integer, ties to even; |self| below 2²² (f32) or 2⁵¹ (f64).
@@ -93,6 +90,11 @@ pub(crate) trait VectorF32: Vector {
     /// # Safety
     /// `LANES` bytes from `to` are writable.
     unsafe fn store_bytes(self, to: *mut u8);
+    /// The lane whose bits, read as a signed integer, are the smaller: of two negative numbers the one
+    /// nearer to zero, of a negative and a positive one the negative.
+    fn min_bits(self, other: Self) -> Self;
+    /// Where the bits, read as a signed integer, are at most `other`'s.
+    fn le_bits(self, other: Self) -> Self::Mask;
 }
 
 /// What only vectors of f64 do.

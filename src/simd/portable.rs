@@ -1,7 +1,7 @@
 //! The portable tier: `wide`'s vectors of eight f32 and four f64, compiled for what every processor of the
 //! target has. `wide` picks its instructions at compile time, so it serves this tier alone.
 
-use wide::{CmpEq, CmpLe, CmpLt, f32x8, f64x4};
+use wide::{f32x8, f64x4};
 
 use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
 
@@ -14,16 +14,9 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
 }
 
 impl Simd for Portable {
-    const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
-    const VECTORS: usize = if Self::MANY_REGISTERS { 16 } else { 8 };
+    const VECTORS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
-
-    #[inline(always)]
-    fn widen(v: f32x8) -> [f64x4; 2] {
-        let v = v.to_array();
-        [0, 4].map(|i| f64x4::new(std::array::from_fn(|lane| f64::from(v[i + lane]))))
-    }
 
     #[inline(always)]
     fn join(low: f64x4, high: f64x4) -> f32x8 {
@@ -129,11 +122,21 @@ macro_rules! vector {
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
-                self.fast_min(other)
+                // SSE2 has exactly this operation; NEON's treats NaN and ±0 differently.
+                if cfg!(target_arch = "x86_64") {
+                    self.fast_min(other)
+                } else {
+                    self.lt(other).select(self, other)
+                }
             }
             #[inline(always)]
             fn max(self, other: Self) -> Self {
-                self.fast_max(other)
+                // SSE2 has exactly this operation; NEON's treats NaN and ±0 differently.
+                if cfg!(target_arch = "x86_64") {
+                    self.fast_max(other)
+                } else {
+                    other.lt(self).select(self, other)
+                }
             }
             #[inline(always)]
             fn abs(self) -> Self {
@@ -155,15 +158,15 @@ macro_rules! vector {
 
             #[inline(always)]
             fn lt(self, other: Self) -> Self {
-                CmpLt::simd_lt(self, other)
+                self.simd_lt(other)
             }
             #[inline(always)]
             fn le(self, other: Self) -> Self {
-                CmpLe::simd_le(self, other)
+                self.simd_le(other)
             }
             #[inline(always)]
             fn eq(self, other: Self) -> Self {
-                CmpEq::simd_eq(self, other)
+                self.simd_eq(other)
             }
             #[inline(always)]
             fn select(self, mask: Self, other: Self) -> Self {
@@ -182,6 +185,20 @@ impl VectorF32 for f32x8 {
         let bytes = (self + f32x8::splat(8388608.0)).to_array().map(|v| v.to_bits() as u8);
         // SAFETY: the caller's promise.
         unsafe { *to.cast::<[u8; 8]>() = bytes }
+    }
+    #[inline(always)]
+    fn min_bits(self, other: Self) -> Self {
+        let (a, b) = (self.to_array(), other.to_array());
+        f32x8::new(std::array::from_fn(|i| {
+            f32::from_bits((a[i].to_bits() as i32).min(b[i].to_bits() as i32) as u32)
+        }))
+    }
+    #[inline(always)]
+    fn le_bits(self, other: Self) -> Self {
+        let (a, b) = (self.to_array(), other.to_array());
+        f32x8::new(std::array::from_fn(|i| {
+            f32::from_bits(if a[i].to_bits() as i32 <= b[i].to_bits() as i32 { u32::MAX } else { 0 })
+        }))
     }
 }
 

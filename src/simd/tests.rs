@@ -118,6 +118,7 @@ impl Kernel for Operations {
                     f64::to_bits,
                     |x, y| x.is_nan() && y.is_nan(),
                 );
+                bitwise::<S>(simd, a, b);
                 let (x, y) = (f64::from(a) * 1.1, f64::from(b) * 0.3);
                 let narrow = S::narrow(S::F64::splat(simd, x), S::F64::splat(simd, y));
                 let mut out = [0.0f32; 16];
@@ -145,14 +146,11 @@ impl Kernel for Operations {
         for (lane, &byte) in bytes.iter().enumerate() {
             assert_eq!(byte, if lane < S::F32::LANES { (lane * 17) as u8 } else { 1 });
         }
-        let [low, high] = S::widen(loaded);
-        let mut wide = [0.0f64; 16];
+        let wide: [f64; 16] = std::array::from_fn(|i| f64::from(numbers[i]));
         // SAFETY: as above, two halves.
-        unsafe {
-            low.store(wide.as_mut_ptr());
-            high.store(wide.as_mut_ptr().add(S::F64::LANES));
-        }
-        assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
+        let (low, high) = unsafe {
+            (S::F64::load(simd, wide.as_ptr()), S::F64::load(simd, wide.as_ptr().add(S::F64::LANES)))
+        };
         for limit in [-1.0, 17.0, 50.0, 200.0, 300.0] {
             let limits = S::F64::splat(simd, limit);
             let joined = S::join(low.le(limits), high.le(limits)).bits();
@@ -160,6 +158,18 @@ impl Kernel for Operations {
             assert_eq!(joined, expected, "join at {limit}");
         }
     }
+}
+
+#[inline(always)]
+fn bitwise<S: Simd>(simd: S, a: f32, b: f32) {
+    let (x, y) = (S::F32::splat(simd, a), S::F32::splat(simd, b));
+    let (i, j) = (a.to_bits() as i32, b.to_bits() as i32);
+    let mut out = [0.0f32; 16];
+    // SAFETY: the array holds the lanes of the widest tier.
+    unsafe { x.min_bits(y).store(out.as_mut_ptr()) };
+    assert!(out[..S::F32::LANES].iter().all(|v| v.to_bits() as i32 == i.min(j)));
+    let all = (1u32 << S::F32::LANES) - 1;
+    assert_eq!(x.le_bits(y).bits(), if i <= j { all } else { 0 });
 }
 
 #[inline(always)]
@@ -200,10 +210,8 @@ fn float<S: Simd, V: Vector<Simd = S>>(
     mask(x.eq(y), a == b, "eq");
     mask(x.lt(y).or(x.eq(y)), a <= b, "or");
     mask(x.le(y).and(x.eq(y)), a == b, "and");
-    if a < b {
-        check(x.min(y), a, "min");
-        check(x.max(y), b, "max");
-    }
+    check(x.min(y), if a < b { a } else { b }, "min");
+    check(x.max(y), if a > b { a } else { b }, "max");
 }
 
 /// Floating point without a crate for it: what the test above needs of f32 and f64 alike.

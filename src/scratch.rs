@@ -1,0 +1,34 @@
+//! Working memory that begins at a cache line, and whose allocation can fail without ending the process.
+
+use std::marker::PhantomData;
+
+use crate::error::Error;
+use crate::volume::Element;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct CacheLine([u8; 64]);
+
+/// A fixed number of elements, zero at first.
+pub(crate) struct Scratch<T> {
+    lines: Vec<CacheLine>,
+    len: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Scratch<T> {
+    pub fn new(len: usize) -> Result<Self, Error> {
+        let bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| Error::memory(usize::MAX, "scratch"))?;
+        let count = bytes.div_ceil(64);
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "scratch"))?;
+        lines.resize(count, CacheLine([0; 64]));
+        Ok(Scratch { lines, len, element: PhantomData })
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the lines hold at least `len` elements of a plain number type, for which all bit patterns,
+        // the zeros of `new` among them, are values; 64 is a multiple of its alignment.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the integration tests share: random numbers and the steepest-neighbour definition written out anew.
+#![allow(dead_code)]
+
+/// SplitMix64: a small generator whose sequence is the same everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in 0..1.
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Uniform in 0..n.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn range(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
+    }
+
+    pub fn chance(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+/// Prints, once a test binary, the tiers its tests ran on.
+pub fn tiers() -> Vec<voxlane::Isa> {
+    let tiers: Vec<_> =
+        voxlane::Isa::supported().filter(|isa| *isa <= voxlane::Isa::active().unwrap()).collect();
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let names: Vec<_> = tiers.iter().map(|isa| isa.name()).collect();
+        let missing: Vec<_> =
+            voxlane::Isa::ALL.iter().filter(|isa| !tiers.contains(isa)).map(|isa| isa.name()).collect();
+        println!("tiers tested: {}", names.join(", "));
+        if !missing.is_empty() {
+            println!("tiers SKIPPED, not supported here or lowered by VOXLANE_ISA: {}", missing.join(", "));
+        }
+    });
+    tiers
+}

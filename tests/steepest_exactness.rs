@@ -1,0 +1,387 @@
+//! Labels and slopes, bit for bit, against the definition: every tier, thread count, type, border, rule.
+
+mod common;
+
+use common::{Random, tiers};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Slice};
+use voxlane::{Border, Direction, Element, LABEL_CENTER, LABEL_MASKED, Minima, Steepest};
+
+/// What the definition needs to know of a call.
+#[derive(Debug, Clone)]
+struct Options {
+    direction: Direction,
+    minima: Minima,
+    border: [Border; 3],
+    spacing: [f64; 3],
+    weights: Option<[f64; 27]>,
+    planes: Option<[usize; 2]>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            direction: Direction::Descent,
+            minima: Minima::Reference,
+            border: [Border::Skip; 3],
+            spacing: [1.0; 3],
+            weights: None,
+            planes: None,
+        }
+    }
+}
+
+/// An image element, as the definition sees it.
+trait Number: Element + Default + std::fmt::Debug {
+    /// Whether differences are rounded in f32.
+    const SINGLE: bool;
+    fn f64(self) -> f64;
+    fn random(random: &mut Random, kind: usize) -> Self;
+}
+
+const FLOAT_KINDS: usize = 12;
+
+fn random_f64(random: &mut Random, kind: usize) -> f64 {
+    match kind % FLOAT_KINDS {
+        0 => random.unit(),
+        1 => random.below(256) as f64,
+        2 => random.below(3) as f64 - 1.0,
+        3 => random.pick(&[0.0, 1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 5.0]),
+        4 => (random.unit() - 0.5) * 6.0e38,
+        5 => random.pick(&[0.0, -0.0, 1e-45, 3e-45, -1e-45, 1e-42, 1e-39, 2e-38]),
+        // Differences around 100: −100 exactly, just above, just below, also over √2 and √3.
+        6 => {
+            let step = random.pick(&[0.0, 100.0, 141.421_356_237, 173.205_080_757, 200.0, 50.0]);
+            step * random.pick(&[1.0, 1.0 - 1e-7, 1.0 + 1e-7, -1.0])
+        }
+        // Values below 1 beside 2^24: differences that round to one number.
+        7 => {
+            let small = random.unit();
+            random.pick(&[16_777_216.0, small, 0.5, 0.25, 1e-3])
+        }
+        8 => 1000.0 + random.unit() * 1e-3,
+        9 => 2f64.powi(random.below(250) as i32 - 125) * random.pick(&[1.0, -1.0]),
+        10 => {
+            if random.chance(0.02) {
+                f64::NAN
+            } else {
+                random.unit()
+            }
+        }
+        // One ulp apart in f64, equal in f32.
+        _ => f64::from_bits(1.0f64.to_bits() + random.next() % 4),
+    }
+}
+
+impl Number for f32 {
+    const SINGLE: bool = true;
+    fn f64(self) -> f64 {
+        f64::from(self)
+    }
+    fn random(random: &mut Random, kind: usize) -> f32 {
+        random_f64(random, kind) as f32
+    }
+}
+
+impl Number for f64 {
+    const SINGLE: bool = false;
+    fn f64(self) -> f64 {
+        self
+    }
+    fn random(random: &mut Random, kind: usize) -> f64 {
+        random_f64(random, kind)
+    }
+}
+
+macro_rules! integer {
+    ($($t:ty, $single:literal);*) => {$(
+        impl Number for $t {
+            const SINGLE: bool = $single;
+            fn f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn random(random: &mut Random, kind: usize) -> $t {
+                match kind % 4 {
+                    0 => random.next() as $t,
+                    1 => random.below(4) as $t,
+                    2 => random.pick(&[<$t>::MIN, <$t>::MIN + 1, <$t>::MAX, <$t>::MAX - 1, 0, 1]),
+                    _ => (random.below(100) as $t).wrapping_add(7),
+                }
+            }
+        }
+    )*};
+}
+integer!(u8, true; i8, true; u16, true; i16, true; u32, false; i32, false);
+
+/// The definition, voxel by voxel, written from the contract's words.
+fn define<T: Number>(
+    image: ArrayView3<T>,
+    mask: Option<ArrayView3<u8>>,
+    options: &Options,
+    [z, y, x]: [usize; 3],
+) -> (u8, f64) {
+    let (nz, ny, nx) = image.dim();
+    let n = [nz, ny, nx];
+    let voxel = [z, y, x];
+    for axis in 0..3 {
+        if options.border[axis] == Border::Skip && (voxel[axis] == 0 || voxel[axis] + 1 == n[axis]) {
+            return (0, 0.0);
+        }
+    }
+    if mask.is_some_and(|mask| mask[voxel] == 0) {
+        return (LABEL_MASKED, 0.0);
+    }
+    let c = image[voxel];
+    let mut scores: Vec<(usize, f64)> = Vec::new();
+    let mut neighbor_scores: Vec<f64> = Vec::new();
+    for i in 0..27usize {
+        let (dz, dy, dx) = (i as isize / 9 - 1, i as isize / 3 % 3 - 1, i as isize % 3 - 1);
+        if i == 13 {
+            if options.minima == Minima::Reference {
+                scores.push((13, -100.0));
+            }
+            continue;
+        }
+        let mut at = [0; 3];
+        let mut exists = true;
+        for (axis, d) in [dz, dy, dx].into_iter().enumerate() {
+            let mut k = voxel[axis] as isize + d;
+            if options.border[axis] == Border::Periodic {
+                k = k.rem_euclid(n[axis] as isize);
+            }
+            exists &= k >= 0 && k < n[axis] as isize;
+            at[axis] = k as usize;
+        }
+        if !exists || mask.is_some_and(|mask| mask[at] == 0) {
+            continue;
+        }
+        let weight = options.weights.map_or_else(
+            || {
+                let (a, b, c) = (
+                    dz as f64 * options.spacing[0],
+                    dy as f64 * options.spacing[1],
+                    dx as f64 * options.spacing[2],
+                );
+                1.0 / (a * a + b * b + c * c).sqrt()
+            },
+            |weights| weights[i],
+        );
+        let (a, b) = match options.direction {
+            Direction::Descent => (c.f64(), image[at].f64()),
+            Direction::Ascent => (image[at].f64(), c.f64()),
+        };
+        let difference = if T::SINGLE { f64::from(a as f32 - b as f32) } else { a - b };
+        scores.push((i, difference * weight));
+        neighbor_scores.push(difference * weight);
+    }
+    let nan = scores.iter().find(|(_, score)| score.is_nan());
+    if options.minima == Minima::Reference
+        && let Some(&(i, nan)) = nan
+    {
+        return (i as u8, nan);
+    }
+    let first_largest = |scores: &mut dyn Iterator<Item = (usize, f64)>| {
+        scores.filter(|(_, s)| !s.is_nan()).fold(None, |best: Option<(usize, f64)>, (i, s)| match best {
+            Some((_, b)) if s <= b => best,
+            _ => Some((i, s)),
+        })
+    };
+    let slope =
+        first_largest(&mut neighbor_scores.into_iter().enumerate()).map_or(f64::NEG_INFINITY, |b| b.1);
+    let label = match first_largest(&mut scores.into_iter()) {
+        Some((_, score)) if options.minima == Minima::Strict && score < 0.0 => LABEL_CENTER,
+        Some((_, score)) if options.minima == Minima::Flat && score <= 0.0 => LABEL_CENTER,
+        Some((i, _)) => i as u8,
+        None => LABEL_CENTER,
+    };
+    (label, slope)
+}
+
+/// A view into a larger buffer, with strides of any sign and padding around; the buffer outlives it.
+struct Strided<T> {
+    buffer: Array3<T>,
+    shape: [usize; 3],
+    step: [isize; 3],
+    /// Position in the buffer's axes of each of the view's.
+    order: [usize; 3],
+}
+
+impl<T: Copy + Default> Strided<T> {
+    fn new(random: &mut Random, shape: [usize; 3], fill: T) -> Self {
+        let plain = random.chance(0.4);
+        let step = [0; 3].map(|_| if plain { 1 } else { random.pick(&[1isize, 1, -1, 2, -3]) });
+        let order =
+            if plain { [0, 1, 2] } else { random.pick(&[[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]]) };
+        let mut extent = [0; 3];
+        for axis in 0..3 {
+            extent[order[axis]] = (shape[axis] - 1) * step[axis].unsigned_abs() + 1;
+        }
+        Strided { buffer: Array3::from_elem(extent, fill), shape, step, order }
+    }
+
+    fn view_mut(&mut self) -> ArrayViewMut3<'_, T> {
+        let mut view = self.buffer.view_mut();
+        for axis in 0..3 {
+            view.slice_axis_inplace(Axis(self.order[axis]), Slice::new(0, None, self.step[axis]));
+        }
+        let view = view.permuted_axes(self.order);
+        assert_eq!(view.shape(), self.shape);
+        view
+    }
+
+    fn view(&self) -> ArrayView3<'_, T> {
+        let mut view = self.buffer.view();
+        for axis in 0..3 {
+            view.slice_axis_inplace(Axis(self.order[axis]), Slice::new(0, None, self.step[axis]));
+        }
+        view.permuted_axes(self.order)
+    }
+}
+
+/// Computes with every tier and some thread counts, into strided outputs, and compares bit for bit.
+fn check<T: Number>(
+    image: ArrayView3<T>,
+    mask: Option<ArrayView3<u8>>,
+    options: &Options,
+    random: &mut Random,
+    what: &str,
+) {
+    let (nz, ny, nx) = image.dim();
+    let shape = [nz, ny, nx];
+    let expected = Array3::from_shape_fn((nz, ny, nx), |(z, y, x)| define(image, mask, options, [z, y, x]));
+    for isa in tiers() {
+        let threads = random.range(1, 4);
+        let f32_labels = random.chance(0.3);
+        let slope_kind = random.below(3);
+        let mut bytes = Strided::new(random, shape, 99u8);
+        let mut floats = Strided::new(random, shape, 99.0f32);
+        let mut slope32 = Strided::new(random, shape, 77.0f32);
+        let mut slope64 = Strided::new(random, shape, 77.0f64);
+        let mut call = Steepest::new()
+            .direction(options.direction)
+            .minima(options.minima)
+            .border(options.border)
+            .spacing(options.spacing)
+            .isa(isa)
+            .threads(threads);
+        if let Some(weights) = options.weights {
+            call = call.weights(weights);
+        }
+        if let Some([start, end]) = options.planes {
+            call = call.planes(start, end);
+        }
+        if let Some(mask) = mask {
+            call = call.mask(mask);
+        }
+        match slope_kind {
+            1 => call = call.slope(slope32.view_mut()),
+            2 => call = call.slope(slope64.view_mut()),
+            _ => {}
+        }
+        if f32_labels {
+            call.label(image, floats.view_mut()).unwrap();
+        } else {
+            call.label(image, bytes.view_mut()).unwrap();
+        }
+        let [first, last] = options.planes.unwrap_or([0, nz]);
+        for ((z, y, x), &(label, slope)) in expected.indexed_iter() {
+            let written = (first..last).contains(&z);
+            let got = if f32_labels { floats.view()[[z, y, x]] } else { f32::from(bytes.view()[[z, y, x]]) };
+            let label = if written { f32::from(label) } else { 99.0 };
+            let context = || format!("{what} {shape:?} {options:?} {} at {:?}", isa.name(), (z, y, x));
+            assert_eq!(got, label, "label: {}", context());
+            let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+            match slope_kind {
+                1 => {
+                    let (got, slope) = (slope32.view()[[z, y, x]], if written { slope as f32 } else { 77.0 });
+                    assert!(same(got.into(), slope.into()), "slope {got:e}, not {slope:e}: {}", context());
+                }
+                2 => {
+                    let (got, slope) = (slope64.view()[[z, y, x]], if written { slope } else { 77.0 });
+                    assert!(same(got, slope), "slope {got:e}, not {slope:e}: {}", context());
+                }
+                _ => {}
+            }
+        }
+        // Nothing beside the view was written.
+        let outside =
+            |buffer: usize, view: usize, untouched: usize| buffer - view == untouched || buffer == view;
+        let voxels = nz * ny * nx;
+        if !f32_labels {
+            let untouched = bytes.buffer.iter().filter(|&&v| v == 99).count();
+            let inside = expected.indexed_iter().filter(|((z, _, _), _)| !(first..last).contains(z)).count();
+            assert!(outside(bytes.buffer.len(), voxels, untouched - inside), "{what}: wrote beside the view");
+        }
+    }
+}
+
+fn random_options(random: &mut Random, nz: usize) -> Options {
+    let borders = [Border::Skip, Border::Inside, Border::Periodic];
+    let mut options = Options {
+        direction: random.pick(&[Direction::Descent, Direction::Ascent]),
+        minima: random.pick(&[Minima::Reference, Minima::Strict, Minima::Flat]),
+        border: [0; 3].map(|_| random.pick(&borders)),
+        ..Options::default()
+    };
+    match random.below(8) {
+        0 => options.spacing = [2.5, 0.7, 0.7],
+        1 => options.spacing = [1.0, 2.0, 3.0],
+        2 => options.spacing = [0; 3].map(|_| random.pick(&[1.0, 0.5, 1e-3, 2.0])),
+        3 => {
+            options.spacing =
+                random.pick(&[[1e-200; 3], [1e200; 3], [1e-200, 1.0, 1e200], [1e-9, 2e-9, 1e-9]])
+        }
+        4 => {
+            let mut weights = [0.0; 27];
+            weights.fill_with(|| random.pick(&[1.0, -1.0, 0.0, 0.5, 3.0, -0.0, 1e-30]));
+            options.weights = Some(weights);
+        }
+        _ => {}
+    }
+    if random.chance(0.25) {
+        let start = random.below(nz);
+        options.planes = Some([start, random.range(start + 1, nz)]);
+    }
+    options
+}
+
+fn random_case<T: Number>(random: &mut Random) {
+    let side = |random: &mut Random| match random.below(4) {
+        0 => random.range(1, 4),
+        1 => random.range(1, 40),
+        _ => random.range(3, 12),
+    };
+    let shape =
+        [side(random), side(random), if random.chance(0.3) { random.range(1, 70) } else { side(random) }];
+    let kind = random.below(64);
+    let mut image = Strided::new(random, shape, T::default());
+    image.view_mut().map_inplace(|v| *v = T::random(random, kind));
+    // A broadcast image, now and then.
+    let view = image.view();
+    let narrow = view.slice_axis(Axis(random.below(3)), Slice::new(0, Some(1), 1));
+    let view = if random.chance(0.05) { narrow.broadcast(shape).unwrap() } else { view };
+    let mut mask = Strided::new(random, shape, 1u8);
+    let density = random.pick(&[0.0, 0.1, 0.5]);
+    mask.view_mut().map_inplace(|v| *v = u8::from(!random.chance(density)) * 3);
+    let masked = random.chance(0.3);
+    let options = random_options(random, shape[0]);
+    check(view, masked.then(|| mask.view()), &options, random, &format!("{:?} kind {kind}", T::TYPE));
+}
+
+#[test]
+fn random_cases_of_everything() {
+    let cases = std::env::var("VOXLANE_TEST_CASES").ok().map_or(24_000, |n| n.parse().unwrap());
+    let mut random = Random(1);
+    for i in 0..cases {
+        match i % 12 {
+            0..5 => random_case::<f32>(&mut random),
+            5 => random_case::<f64>(&mut random),
+            6 => random_case::<u8>(&mut random),
+            7 => random_case::<i8>(&mut random),
+            8 => random_case::<u16>(&mut random),
+            9 => random_case::<i16>(&mut random),
+            10 => random_case::<u32>(&mut random),
+            _ => random_case::<i32>(&mut random),
+        }
+    }
+    println!("{cases} random cases on each tier");
+}
