@@ -37,6 +37,8 @@ pub(super) trait Real:
     /// Each factor is 2 to this power times the Gaussian. It keeps products of small factors, and factors
     /// too small for a normal number, away from zero; the tile undoes it at the end.
     const BIAS: i32;
+    /// Voxels of a tile along each axis, of sums that stay in the L2 cache. Multiples of 32.
+    const TILE: [usize; 3];
     /// Centres packed at a time: their factors stay in the L1 cache.
     const PACK: usize;
     const ZERO: Self;
@@ -126,6 +128,7 @@ impl<S: Simd> Splats<S> {
 impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     const BIAS: i32 = 21;
+    const TILE: [usize; 3] = [32, 32, 64];
     const PACK: usize = 64;
     const ZERO: f32 = 0.0;
     const MAX: f64 = f32::MAX as f64;
@@ -170,6 +173,7 @@ impl Real for f64 {
     type Vector<S: Simd> = S::F64;
     // 2^-1022 is small enough for every eps; the tile's scale alone keeps products normal.
     const BIAS: i32 = 0;
+    const TILE: [usize; 3] = [32, 32, 32];
     const PACK: usize = 32;
     const ZERO: f64 = 0.0;
     const MAX: f64 = f64::MAX;

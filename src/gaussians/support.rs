@@ -14,6 +14,8 @@ pub(super) struct Axis {
     pub periodic: bool,
     /// 1/spacing.
     inverse: f64,
+    /// 1/n.
+    pub inverse_period: f64,
     /// |origin|/spacing.
     offset: f64,
 }
@@ -29,7 +31,8 @@ pub(super) struct Span {
 impl Axis {
     pub(super) fn new(n: usize, origin: f64, spacing: f64, periodic: bool) -> Self {
         let inverse = 1.0 / spacing;
-        Axis { n, origin, spacing, periodic, inverse, offset: (origin * inverse).abs() }
+        let inverse_period = 1.0 / n as f64;
+        Axis { n, origin, spacing, periodic, inverse, inverse_period, offset: (origin * inverse).abs() }
     }
 
     /// Position of lattice point `k`.
@@ -38,10 +41,16 @@ impl Axis {
         self.origin + k * self.spacing
     }
 
+    /// A position in voxels.
+    #[inline(always)]
+    pub(super) fn index(&self, position: f64) -> f64 {
+        (position - self.origin) * self.inverse
+    }
+
     /// Where a Gaussian's lattice points lie. The reach has room for the rounding of positions.
     #[inline(always)]
     pub(super) fn span(&self, center: f64, reach: f64) -> Span {
-        let middle = (center - self.origin) * self.inverse;
+        let middle = self.index(center);
         let reach = reach * self.inverse;
         let slack = (middle.abs() + 2.0 * self.offset + reach + 1.0) * 2f64.powi(-48);
         Span { middle, reach: reach + slack }
