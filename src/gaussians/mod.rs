@@ -9,9 +9,11 @@ mod input;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
+mod sort;
 mod stream;
 mod support;
 mod tile;
+mod values;
 mod voxel;
 
 use crate::error::{Error, ErrorKind};
@@ -274,12 +276,8 @@ impl<'a> SumGaussians<'a> {
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
         let streamed = streamed_width(&rules, &bins, voxels);
-        // Up to 8 lanes, wider vectors only cross more cache lines.
-        let isa = if streamed.is_some_and(|width| width <= 8) && T::TYPE == ElementType::F32 {
-            isa.min(Isa::Avx2)
-        } else {
-            isa
-        };
+        // Sixteen lanes for eight voxels only cross more cache lines.
+        let isa = if streamed.is_some() && T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
         let scratch = || Scratch::new(self.support, streamed);
         threads::run(threads, tasks, &mut reporter, [0.1, 1.0], scratch, |scratch, i| {
             let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
@@ -294,13 +292,9 @@ impl<'a> SumGaussians<'a> {
 
 /// The supports' width, if they are narrow and many enough to be streamed.
 fn streamed_width(rules: &Rules, bins: &Bins, voxels: f64) -> Option<usize> {
-    let (width, records) = bins.widest();
-    let dense = records as f64 >= voxels * if width <= 8.0 { 0.005 } else { 0.02 };
+    let (width, count) = bins.widest();
     let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
-    let forced = std::env::var("VOXLANE_STREAM").ok();
-    if let Some(f) = forced {
-        return (f == "1" && plain && width <= 16.0).then(|| stream::step(width as usize));
-    }
+    let dense = count as f64 >= 0.002 * voxels;
     (plain && dense && width <= stream::WIDEST as f64).then(|| stream::step(width as usize))
 }
 

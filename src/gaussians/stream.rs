@@ -21,13 +21,17 @@ use super::factors::{Profile, Real, Splats, power_of_two};
 use super::pack::{Images, images};
 use super::tile::{Job, Scratch};
 
-/// The widest support, in voxels.
-pub(super) const WIDEST: usize = 16;
+/// The widest support, in voxels. (Up to 16 this was measured too: from 9 on, registers held over packs are
+/// as fast or faster.)
+pub(super) const WIDEST: usize = 8;
+
+/// Lanes of a support, rounded up to vectors of at most 16.
+const LONGEST: usize = 16;
 
 /// Rows of a plane of the buffer, and elements of a row, for supports of `width` voxels.
 const fn pitch(tile: [usize; 3], width: usize) -> (usize, usize) {
     // A row's last vector may begin at the tile's last voxel.
-    (tile[1] + 2 * (width - 1), (tile[2] + width - 1 + WIDEST).next_multiple_of(16) + 16)
+    (tile[1] + 2 * (width - 1), (tile[2] + width - 1 + LONGEST).next_multiple_of(16))
 }
 
 /// Elements of the buffer for supports of `width` voxels.
@@ -46,14 +50,11 @@ pub(super) struct StreamTile<'a, 'b, T> {
     pub width: usize,
 }
 
-/// The compile-time width that serves a width.
+/// The compile-time width that serves supports of up to WIDEST voxels.
 pub(super) const fn step(width: usize) -> usize {
     match width {
         0..=5 => 5,
         6 | 7 => 7,
-        8 => 8,
-        9..=11 => 11,
-        12..=14 => 14,
         _ => WIDEST,
     }
 }
@@ -66,9 +67,6 @@ impl<T: Real> Kernel for StreamTile<'_, '_, T> {
         match step(self.width) {
             5 => self.sum::<S, 5>(simd),
             7 => self.sum::<S, 7>(simd),
-            8 => self.sum::<S, 8>(simd),
-            11 => self.sum::<S, 11>(simd),
-            14 => self.sum::<S, 14>(simd),
             _ => self.sum::<S, WIDEST>(simd),
         }
     }
@@ -126,7 +124,7 @@ impl<T: Real> StreamTile<'_, '_, T> {
                     debug_assert!(false, "a support that does not meet the tile");
                     continue;
                 }
-                let mut factors = [[T::ZERO; 2 * WIDEST]; 3];
+                let mut factors = [[T::ZERO; LONGEST]; 3];
                 for j in 0..3 {
                     let (axis, reach) = (&axes[j], rules.radius * sigma[j]);
                     let (origin, spacing) = (axis.origin, axis.spacing);
@@ -135,7 +133,7 @@ impl<T: Real> StreamTile<'_, '_, T> {
                     for v in 0..vectors::<S, T>(W) {
                         let at = v * <T::Vector<S>>::LANES;
                         let factor = T::factors(simd, &splats, lowest[j] + at as f64);
-                        // SAFETY: W lanes rounded up to vectors of at most WIDEST lanes.
+                        // SAFETY: W lanes rounded up to vectors fit LONGEST.
                         unsafe { factor.store(factors[j].as_mut_ptr().add(at)) };
                     }
                 }
@@ -161,13 +159,13 @@ const fn vectors<S: Simd, T: Real>(width: usize) -> usize {
 #[inline(always)]
 fn add<S: Simd, T: Real, const W: usize>(
     simd: S,
-    factors: &[[T; 2 * WIDEST]; 3],
+    factors: &[[T; LONGEST]; 3],
     weight: T,
     corner: [isize; 3],
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
-    let count = const { WIDEST.div_ceil(4) }.min(vectors::<S, T>(W));
+    let count = vectors::<S, T>(W);
     let (rows, row) = pitch(T::TILE, W);
     assert!(buffer.len() >= T::TILE[0] * rows * row);
     let low = (-corner[0]).max(0) as usize;

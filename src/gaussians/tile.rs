@@ -362,9 +362,14 @@ impl<T: Real> Job<'_, T> {
                 // SAFETY: the voxel lies within the grid.
                 let row = unsafe { self.out.offset(offset) };
                 let Some((buffer, pitch)) = buffer else {
-                    for x in 0..extent[2] {
-                        // SAFETY: as above.
-                        unsafe { *row.offset(x as isize * step) = T::ZERO };
+                    if step == 1 {
+                        // SAFETY: the row of the tile lies within the grid; zero bytes are zeros.
+                        unsafe { row.write_bytes(0, extent[2]) };
+                    } else {
+                        for x in 0..extent[2] {
+                            // SAFETY: the voxel lies within the grid.
+                            unsafe { *row.offset(x as isize * step) = T::ZERO };
+                        }
                     }
                     continue;
                 };
