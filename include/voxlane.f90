@@ -193,7 +193,7 @@ module voxlane
          import :: c_ptr
       end function voxlane_version_string
 
-      integer(c_int32_t) function voxlane_abi_version() bind(C)
+      pure integer(c_int32_t) function voxlane_abi_version() bind(C)
          import :: c_int32_t
       end function voxlane_abi_version
 
@@ -220,7 +220,7 @@ module voxlane
          integer(c_int32_t), value :: isa
       end function voxlane_isa_name
 
-      integer(c_size_t) function voxlane_sizeof(which) bind(C)
+      pure integer(c_size_t) function voxlane_sizeof(which) bind(C)
          import :: c_size_t, c_int32_t
          integer(c_int32_t), value :: which
       end function voxlane_sizeof
