@@ -127,8 +127,10 @@ function find_library()
     names = Sys.iswindows() ? ["voxlane.dll"] :
             Sys.isapple() ? ["libvoxlane.$ABI.dylib", "libvoxlane.dylib"] :
             ["libvoxlane.so.$ABI", "libvoxlane.so"]
-    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane.
-    for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64"), name in names
+    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane. Debian has a folder for each
+    # architecture.
+    debian = "../../lib/$(Sys.ARCH)-linux-gnu"
+    for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64", debian), name in names
         path = normpath(joinpath(@__DIR__, folder, name))
         isfile(path) && return path
     end

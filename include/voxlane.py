@@ -20,6 +20,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import platform
 import signal
 import sys
 import threading
@@ -180,8 +181,10 @@ def _candidates() -> Iterator[str]:
     else:
         names = [f"libvoxlane.so.{_ABI}", "libvoxlane.so"]
     here = Path(__file__).resolve().parent
-    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane.
-    for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64"):
+    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane. Debian has a folder for each
+    # architecture.
+    debian = f"../../lib/{platform.machine()}-linux-gnu"
+    for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64", debian):
         for name in names:
             path = here / folder / name
             if path.exists():
