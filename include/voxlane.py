@@ -186,9 +186,9 @@ def _candidates() -> Iterator[str]:
     debian = f"../../lib/{platform.machine()}-linux-gnu"
     for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64", debian):
         for name in names:
-            path = here / folder / name
-            if path.exists():
-                yield str(path)
+            path = os.path.normpath(here / folder / name)
+            if os.path.exists(path):
+                yield path
     found = ctypes.util.find_library("voxlane")
     if found is not None:
         yield found

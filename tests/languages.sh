@@ -62,13 +62,15 @@ fortran() {
     mkdir -p "$work/fortran"
     gfortran -std=f2008 $warnings "$@" -J"$work/fortran" -o "$work/fortran/calls" \
         "$include/voxlane.f90" "$tests/fortran/calls.f90" -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
-    "$work/fortran/calls"
+    # With -fcheck=array-temps the program says where it copies an array to pass it on.
+    "$work/fortran/calls" 2>"$work/copies"
+    absent grep 'array temporary' "$work/copies"
     # Without stat a refused call ends the program with the library's text.
     absent "$work/fortran/calls" without-stat >"$work/stopped" 2>&1
     grep -q '^voxlane: .*labels: shape \[2, 3, 3\]' "$work/stopped"
     absent grep 'still alive' "$work/stopped"
 }
-step 'voxlane.f90, gfortran -std=f2008, all checks on, no copies' fortran -O0 -g -fcheck=all -Warray-temporaries -Wno-error=array-temporaries
+step 'voxlane.f90, gfortran -std=f2008, all checks on, no copies' fortran -O0 -g -fcheck=all
 step 'voxlane.f90, gfortran -std=f2008 -O2' fortran -O2
 
 with_library() {
@@ -115,7 +117,8 @@ expect_code() {
     code=0 wanted=$1
     shift
     "$@" >"$work/out" 2>"$work/err" || code=$?
-    if [ "$code" -ne "$wanted" ] || [ "$(wc -l <"$work/err")" -ne 1 ]; then
+    # One line says why; Fortran adds its own STOP.
+    if [ "$code" -ne "$wanted" ] || [ "$(grep -vc '^STOP' "$work/err")" -ne 1 ]; then
         echo "$*: exit status $code, not $wanted; standard error:"
         cat "$work/err"
         return 1
