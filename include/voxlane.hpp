@@ -98,8 +98,9 @@ inline strides dense(const extents &shape) noexcept {
 
 /* std::mdspan, and any class made like it, is known by what it answers. */
 template <class Span>
-using handle_of = decltype(std::declval<const Span &>().data_handle(), std::declval<const Span &>().extent(0),
-                           std::declval<const Span &>().stride(0), std::declval<const Span &>().data_handle());
+using handle_of = decltype(static_cast<void>(std::declval<const Span &>().extent(0)),
+                           static_cast<void>(std::declval<const Span &>().stride(0)),
+                           std::declval<const Span &>().data_handle());
 template <class Span> using element_of = std::remove_pointer_t<handle_of<Span>>;
 
 } // namespace detail

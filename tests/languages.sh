@@ -129,6 +129,22 @@ step 'examples, exit statuses' exit_codes
 # --- the installed package --------------------------------------------------------------------------------------
 
 step 'make install' make -C "$root/c_examples" install PREFIX="$work/first"
+
+# The README's lines, as they stand there.
+as_in_the_readme() {
+    mkdir "$work/linked"
+    cp "$tests/consumer/consumer.c" "$work/linked/program.c"
+    cp "$tests/consumer/consumer.cpp" "$work/linked/program.cpp"
+    cp "$root/c_examples/sheared_lattice.f90" "$work/linked/program.f90"
+    cd "$work/linked"
+    PKG_CONFIG_PATH="$work/first/lib/pkgconfig" sh "$tests/link.sh"
+    ./program_static
+    for program in program_c program_cpp program_fortran; do
+        LD_LIBRARY_PATH="$work/first/lib" ./$program
+    done
+}
+step 'installed: linked as the README says' as_in_the_readme
+
 # Moved after the fact: nothing but the .pc file may know the place.
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix
@@ -165,6 +181,7 @@ native_libraries() {
     [ -n "$native" ]
     grep -xF "Libs.private: $native" "$prefix/lib/pkgconfig/voxlane.pc"
     grep -F "set(_voxlane_native $native)" "$prefix/share/cmake/voxlane/voxlane-config.cmake"
+    grep -F "libvoxlane.a $native" "$tests/link.sh"
 }
 step 'installed: the native libraries are those rustc names' native_libraries
 

@@ -29,6 +29,8 @@ SNIPPETS = [
     "c_examples/sheared_lattice.f90",
     "c_examples/mri.py",
     "c_examples/mri.jl",
+    "tests/languages/link.sh",
+    "tests/languages/consumer/CMakeLists.txt",
 ]
 
 
