@@ -8,8 +8,8 @@ minimum then becomes a Gaussian of integral 1, once with one width for all, and 
 basin. The picture shows three slices through the middle, coloured by label: the amounts of red, green and blue are the
 direction's x, y and z; minima are white.
 
-Without --input it takes the image that comes with nibabel for its own tests. Exit status: 0 done, 1 the result is not as
-expected, 2 bad input, 3 the run failed.
+Without --input it takes the image that comes with nibabel for its own tests. Exit status: 0 done, 1 the result is not
+as expected, 2 bad input, 3 the run failed.
 """
 
 import argparse
@@ -143,7 +143,7 @@ def run(arguments):
     print(f"localisations_integral: {localisations.sum() * numpy.prod(spacing):.3f}")
     print(f"labels_png: {path}")
 
-    arrived = numpy.count_nonzero((labels.ravel()[ends] == voxlane.CENTER))
+    arrived = numpy.count_nonzero(labels.ravel()[ends] == voxlane.CENTER)
     if arrived != numpy.count_nonzero(head):
         print(f"mri.py: {arrived} of {numpy.count_nonzero(head)} voxels arrive at a minimum", file=sys.stderr)
         return 1

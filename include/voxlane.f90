@@ -5,16 +5,17 @@
 !>     integer(c_int8_t) :: labels(128, 96, 24)
 !>     call steepest(image, labels, steepest_options(minima=VOXLANE_MINIMA_FLAT, spacing=[2d0, 2d0, 2.2d0]))
 !>
-!> INDEX ORDER  In steepest, sum_gaussians and their options everything is in the order of Fortran's indices: spacing(1),
-!>              border(1), origin(1) and a centre's first coordinate belong to the first index, which is the fastest in
-!>              memory ("x"); the third index is the slowest ("z"). What is passed on to C is turned around here, and
-!>              nowhere else. The interfaces whose names begin with voxlane_ are C's, and in C's order: z, y, x.
+!> INDEX ORDER  In steepest, sum_gaussians and their options everything is in the order of Fortran's indices:
+!>              spacing(1), border(1), origin(1) and a centre's first coordinate belong to the first index, which is
+!>              the fastest in memory ("x"); the third index is the slowest ("z"). What is passed on to C is turned
+!>              around here, and nowhere else. The interfaces whose names begin with voxlane_ are C's, and in C's
+!>              order: z, y, x.
 !> LABELS       count neighbours with the first index fastest: label 9*(dz+1) + 3*(dy+1) + (dx+1) leads from (x, y, z)
 !>              to (x+dx, y+dy, z+dz); label_offset gives [dx, dy, dz].
 !> ARRAYS       are used where they lie. Sections with strides of either sign are not copied.
 !> ERRORS       come back in stat, with a text in errmsg; without stat the program stops with the text.
-!> UNSIGNED     integers do not exist in Fortran. An integer array that holds the bits of unsigned numbers is read as such
-!>              with unsigned=.true.
+!> UNSIGNED     integers do not exist in Fortran. An integer array that holds the bits of unsigned numbers is read as
+!>              such with unsigned=.true.
 !>
 !> What the numbers mean (labels, weights, normalizations, error bounds) is said once, in voxlane.h.
 module voxlane
@@ -252,7 +253,8 @@ module voxlane
    !> call sum_gaussians(centers, sigma, grid [, origin] [, spacing] [, amplitudes] [, options] [, stat] [, errmsg])
    !>
    !> centers(3, n): real(c_float) or real(c_double), coordinates along the grid's first, second, third index.
-   !> sigma: of the same kind; one number, or an array of shape (1, n) for the centres, (3, 1) for the indices or (3, n).
+   !> sigma: of the same kind; one number, or an array of shape (1, n) for the centres, (3, 1) for the indices or
+   !> (3, n) for both.
    !> grid: real(c_float) or real(c_double), rank 3; grid(1,1,1) lies at origin (0, 0, 0 by default).
    !> amplitudes(n): of the centres' kind.
    interface sum_gaussians

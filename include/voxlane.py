@@ -32,7 +32,17 @@ from typing import Any, Union
 import numpy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["CENTER", "MASKED", "Error", "active_isa", "create_label", "steepest", "sum_gaussians", "sumofgauss", "version"]
+__all__ = [
+    "CENTER",
+    "MASKED",
+    "Error",
+    "active_isa",
+    "create_label",
+    "steepest",
+    "sum_gaussians",
+    "sumofgauss",
+    "version",
+]
 
 Progress = Union[bool, Callable[[float], Any], None]
 
@@ -142,8 +152,7 @@ _FUNCTIONS = (
 )
 
 _ELEMENT_TYPES = {
-    numpy.dtype(name): number
-    for number, name in enumerate(("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"), start=1)
+    numpy.dtype(name): number for number, name in enumerate(("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"), start=1)
 }
 
 _DIRECTIONS = {"descent": 0, "ascent": 1}
@@ -181,8 +190,8 @@ def _candidates() -> Iterator[str]:
     else:
         names = [f"libvoxlane.so.{_ABI}", "libvoxlane.so"]
     here = Path(__file__).resolve().parent
-    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane. Debian has a folder for each
-    # architecture.
+    # ../lib is for a file in <prefix>/include, ../../lib for one in <prefix>/share/voxlane. Debian has a folder for
+    # each architecture.
     debian = f"../../lib/{platform.machine()}-linux-gnu"
     for folder in (".", "../target/release", "../lib", "../lib64", "../../lib", "../../lib64", debian):
         for name in names:
@@ -260,12 +269,13 @@ def _element_type(array: NDArray[Any], name: str, allowed: Sequence[str]) -> int
         )
     if kind not in map(numpy.dtype, allowed):
         names = [numpy.dtype(each).name for each in allowed]
-        if kind == bool:
+        if kind == numpy.bool_:
             advice = f"take its bytes, {name}.view(numpy.uint8)"
         elif name in ("out", "slope"):
             advice = "make it one of these"
         else:
-            advice = f"convert it, for example {name}.astype(numpy.{names[-2] if len(names) > 1 else names[-1]})"
+            exact = "float32" if kind == numpy.float16 else "float64"
+            advice = f"convert it, for example {name}.astype(numpy.{exact})"
         raise TypeError(f"{name} has dtype {kind.name}, not {', '.join(names)}: {advice}")
     return _ELEMENT_TYPES[kind]
 
@@ -327,7 +337,9 @@ class _Bar:
         try:
             from tqdm.auto import tqdm
 
-            self.bar = tqdm(total=100, desc=title, unit="%", bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
+            self.bar = tqdm(
+                total=100, desc=title, unit="%", bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+            )
         except ImportError:
             self.bar = None
 
@@ -378,7 +390,7 @@ class _Call:
 
         def keep(number: int, frame: Any) -> None:
             try:
-                previous(number, frame)  # type: ignore[operator]
+                previous(number, frame)  # type: ignore[misc]
             except BaseException as exception:
                 self.exception = exception
 
@@ -504,7 +516,7 @@ def steepest(
         options.weights = weight_values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
     if mask is not None:
         mask = numpy.asarray(mask)
-        if mask.dtype == bool:
+        if mask.dtype == numpy.bool_:
             mask = mask.view(numpy.uint8)
         if mask.dtype != numpy.uint8:
             raise TypeError(f"mask has dtype {mask.dtype.name}, not bool or uint8: compare it, mask != 0")
@@ -591,7 +603,7 @@ def sum_gaussians(
     eps: float = 1e-6,
     accumulate: bool = False,
     out: NDArray[Any] | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     isa: str = "auto",
     threads: int = 0,
     progress: Progress = None,
@@ -722,7 +734,8 @@ def sumofgauss(coords: ArrayLike, xyz: ArrayLike, sigma: float) -> NDArray[numpy
     coords : array_like, (m, 3)
         Centres.
     xyz : array_like, (n**3, 3)
-        The positions of a regular grid: ``numpy.meshgrid(x, y, z, indexing="ij")`` of evenly spaced x, y, z, as columns.
+        The positions of a regular grid: ``numpy.meshgrid(x, y, z, indexing="ij")`` of evenly spaced x, y, z, as
+        columns.
     sigma : float
         Standard deviation.
 

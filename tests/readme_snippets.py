@@ -59,7 +59,9 @@ def main():
         print(f"README.md does not show {', '.join(missing)}", file=sys.stderr)
         return 1
     if written != text and "--write" not in sys.argv[1:]:
-        print("README.md differs from the files it shows; tests/readme_snippets.py --write copies them", file=sys.stderr)
+        print(
+            "README.md differs from the files it shows; tests/readme_snippets.py --write copies them", file=sys.stderr
+        )
         return 1
     print(f"README.md: {len(shown)} examples are lines of tested files")
     return 0

@@ -100,9 +100,13 @@ def test_views_without_a_copy():
 def test_options():
     image = random_image((9, 10, 33), "f4")
     flat = voxlane.steepest(image, minima="flat", border="inside")
-    assert numpy.array_equal(26 - flat, voxlane.steepest(image[::-1, ::-1, ::-1], minima="flat", border="inside")[::-1, ::-1, ::-1])
+    assert numpy.array_equal(
+        26 - flat, voxlane.steepest(image[::-1, ::-1, ::-1], minima="flat", border="inside")[::-1, ::-1, ::-1]
+    )
     assert numpy.array_equal(voxlane.steepest(-image, minima="flat", border="inside", direction="ascent"), flat)
-    inverse = [0 if i == 13 else 1 / numpy.linalg.norm(numpy.unravel_index(i, (3, 3, 3)) - numpy.ones(3)) for i in range(27)]
+    inverse = [
+        0 if i == 13 else 1 / numpy.linalg.norm(numpy.unravel_index(i, (3, 3, 3)) - numpy.ones(3)) for i in range(27)
+    ]
     assert numpy.array_equal(voxlane.steepest(image, minima="flat", border="inside", weights=inverse), flat)
     assert numpy.array_equal(voxlane.steepest(image, minima="flat", border="inside", spacing=2.0), flat)
     rolled = numpy.roll(image, (3, 4, 5), (0, 1, 2))
@@ -165,7 +169,9 @@ def test_sums():
     narrow = voxlane.sum_gaussians(centers.astype("f4"), 0.6, shape, **where)
     assert abs(narrow - voxlane.sum_gaussians(centers, 0.6, shape, **where)).max() < 1e-4
     assert not voxlane.sum_gaussians(numpy.zeros((0, 3)), 1.0, shape).any()
-    total = voxlane.sum_gaussians([[1, 2, 3]], 0.9, (8, 8, 8), normalization="mass", support="ball", periodic=True, dtype="f8").sum()
+    total = voxlane.sum_gaussians(
+        [[1, 2, 3]], 0.9, (8, 8, 8), normalization="mass", support="ball", periodic=True, dtype="f8"
+    ).sum()
     assert abs(total - 1) < 1e-12
 
 
