@@ -99,18 +99,20 @@ fn publish(generated: &Path, header: &Path) {
     }
 }
 
-/// SONAME or install name with the ABI number; never unloaded, as helper threads may still sleep in its code. cargo-c
-/// names libraries itself.
+/// SONAME or install name with the ABI number, which cargo-c gives by itself; never unloaded, as helper threads may
+/// still sleep in its code.
 fn name_the_library() {
-    if env::var_os("CARGO_FEATURE_CAPI").is_some() {
-        return;
-    }
+    let named_by_cargo_c = env::var_os("CARGO_FEATURE_CAPI").is_some();
     let family = env::var("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();
     let vendor = env::var("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
     if vendor == "apple" {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libvoxlane.{ABI}.dylib");
+        if !named_by_cargo_c {
+            println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libvoxlane.{ABI}.dylib");
+        }
     } else if family == "unix" {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libvoxlane.so.{ABI}");
+        if !named_by_cargo_c {
+            println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libvoxlane.so.{ABI}");
+        }
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }

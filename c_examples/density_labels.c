@@ -124,6 +124,7 @@ static enum exit_status label_uphill(const struct options *options, const struct
     const ptrdiff_t row = (ptrdiff_t)shape[2], plane = (ptrdiff_t)shape[1] * row;
     struct step step = {.name = "labels"};
 
+    /* [readme-begin] */
     const voxlane_array image = {
         field->density, {shape[0], shape[1], shape[2]}, {plane, row, 1}, VOXLANE_F32};
     const voxlane_array_mut labels = {
@@ -137,8 +138,8 @@ static enum exit_status label_uphill(const struct options *options, const struct
     how.threads = options->threads;
     how.progress = progress_wanted();
     how.progress_user = &step;
-
     voxlane_status status = voxlane_steepest(&image, &labels, &how);
+    /* [readme-end] */
     end_progress();
     return check(status, "voxlane_steepest");
 }

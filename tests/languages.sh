@@ -1,0 +1,243 @@
+#!/bin/sh
+# The bindings, the examples and the installed package:
+#
+#     sh tests/languages.sh PYTHON LIBRARIES
+#
+# PYTHON is an interpreter with numpy and nibabel (tqdm, too, if its bar is to be seen), LIBRARIES the folder where cargo
+# has put libvoxlane.so and libvoxlane.a, such as target/release. Needs g++, clang++, gfortran, cmake, pkg-config; what
+# may be absent (Julia, cargo-c) is said in a line that begins with "skipped: ".
+set -eu
+
+python=$1
+libraries=$(cd "$2" && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
+tests=$root/tests/languages
+include=$root/include
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export PYTHONDONTWRITEBYTECODE=1
+
+# step NAME COMMAND...: the command's output only if it fails. Not in an `if`, where the shell forgets -e inside functions.
+step() {
+    name=$1
+    shift
+    set +e
+    (set -e; "$@") >"$work/output" 2>&1
+    code=$?
+    set -e
+    if [ $code -ne 0 ]; then
+        echo "FAILED: $name"
+        sed 's/^/    /' "$work/output"
+        exit 1
+    fi
+    echo "ok: $name"
+}
+
+# absent COMMAND...: succeeds if the command does not. `!` alone would not stop a function.
+absent() {
+    if "$@"; then return 1; fi
+}
+
+# Programs ask for the library by its SONAME, which cargo does not make a file of.
+lib=$work/lib
+mkdir "$lib"
+ln -s "$libraries/libvoxlane.so" "$lib/libvoxlane.so"
+ln -s "$libraries/libvoxlane.so" "$lib/libvoxlane.so.1"
+warnings='-Wall -Wextra -Wpedantic -Werror'
+
+# --- bindings ---------------------------------------------------------------------------------------------------
+
+cpp() {
+    "$1" -std="$2" $warnings -Wshadow -Wconversion -I"$include" -o "$work/calls" \
+        "$tests/cpp/calls.cpp" "$tests/cpp/second_unit.cpp" -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    "$work/calls"
+}
+for compiler in g++ clang++; do
+    for standard in c++17 c++20; do
+        step "voxlane.hpp, $compiler -std=$standard, two translation units" cpp $compiler $standard
+    done
+done
+
+fortran() {
+    mkdir -p "$work/fortran"
+    gfortran -std=f2008 $warnings "$@" -J"$work/fortran" -o "$work/fortran/calls" \
+        "$include/voxlane.f90" "$tests/fortran/calls.f90" -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    # With -fcheck=array-temps the program says where it copies an array to pass it on.
+    "$work/fortran/calls" 2>"$work/copies"
+    absent grep 'array temporary' "$work/copies"
+    # Without stat a refused call ends the program with the library's text.
+    absent "$work/fortran/calls" without-stat >"$work/stopped" 2>&1
+    grep -q '^voxlane: .*labels: shape \[2, 3, 3\]' "$work/stopped"
+    absent grep 'still alive' "$work/stopped"
+}
+step 'voxlane.f90, gfortran -std=f2008, all checks on, no copies' fortran -O0 -g -fcheck=all
+step 'voxlane.f90, gfortran -std=f2008 -O2' fortran -O2
+
+with_library() {
+    VOXLANE_LIBRARY="$lib/libvoxlane.so" PYTHONPATH="$include" "$@"
+}
+step 'voxlane.py' with_library "$python" "$tests/python/calls.py"
+step 'the numbers of all bindings' with_library "$python" "$tests/values.py" "$include"
+step 'struct layouts of Voxlane.jl' "$python" "$tests/julia/layout.py" "$include/voxlane.h" "$include/Voxlane.jl"
+if command -v julia >/dev/null; then
+    step 'voxlane.jl loads' with_library julia --startup-file=no -e 'include(ARGS[1])' "$include/Voxlane.jl"
+else
+    echo 'skipped: Voxlane.jl was not run: there is no julia'
+fi
+
+# --- examples ---------------------------------------------------------------------------------------------------
+
+# In the middle of which other output the lines stand is left open; their order is not.
+examples() {
+    make -C "$root/c_examples" run-all PYTHON="$python" OUT="$work" >"$work/examples" 2>&1 || { cat "$work/examples"; return 1; }
+    grep -xF -f "$tests/examples.txt" "$work/examples" >"$work/found" || true
+    if command -v julia >/dev/null; then return 0; fi
+    diff "$tests/examples.txt" "$work/found"
+}
+step 'examples, the highest instruction set' examples
+grep '^skipped: ' "$work/examples" || true
+export VOXLANE_ISA=portable
+step 'examples, the portable instruction set' examples
+unset VOXLANE_ISA
+step 'examples refuse bad input' make -C "$root/c_examples" check
+
+# The programs lie where make has put them, beside the folder with the library that it has built.
+programs=$(sed -n "s|^\(/.*\)/anisotropic_mask '0'$|\1|p; s|^\(\.\./.*\)/anisotropic_mask '0'$|$root/c_examples/\1|p" "$work/examples" | head -n 1)
+exit_codes() {
+    expect_code 2 "$programs/anisotropic_mask" two threads
+    expect_code 2 "$programs/anisotropic_mask" many
+    expect_code 2 with_library "$python" "$root/c_examples/mri.py" --input /nowhere/image.nii.gz
+    expect_code 3 with_library "$python" "$root/c_examples/mri.py" --out /nowhere
+    export VOXLANE_ISA=avx1024
+    expect_code 3 "$programs/anisotropic_mask"
+    expect_code 3 "$programs/sheared_lattice"
+    unset VOXLANE_ISA
+}
+expect_code() {
+    code=0 wanted=$1
+    shift
+    "$@" >"$work/out" 2>"$work/err" || code=$?
+    # One line says why; Fortran adds its own STOP.
+    if [ "$code" -ne "$wanted" ] || [ "$(grep -vc '^STOP' "$work/err")" -ne 1 ]; then
+        echo "$*: exit status $code, not $wanted; standard error:"
+        cat "$work/err"
+        return 1
+    fi
+}
+step 'examples, exit statuses' exit_codes
+
+# --- the installed package --------------------------------------------------------------------------------------
+
+step 'make install' make -C "$root/c_examples" install PREFIX="$work/first"
+
+# The README's lines, as they stand there.
+as_in_the_readme() {
+    mkdir "$work/linked"
+    cp "$tests/consumer/consumer.c" "$work/linked/program.c"
+    cp "$tests/consumer/consumer.cpp" "$work/linked/program.cpp"
+    cp "$root/c_examples/sheared_lattice.f90" "$work/linked/program.f90"
+    cd "$work/linked"
+    PKG_CONFIG_PATH="$work/first/lib/pkgconfig" sh "$tests/link.sh"
+    ./program_static
+    for program in program_c program_cpp program_fortran; do
+        LD_LIBRARY_PATH="$work/first/lib" ./$program
+    done
+}
+step 'installed: linked as the README says' as_in_the_readme
+
+# Moved after the fact: nothing but the .pc file may know the place.
+mv "$work/first" "$work/prefix"
+prefix=$work/prefix
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+packaged() {
+    pkg-config --define-variable=prefix="$prefix" "$@" voxlane
+}
+
+by_pkg_config() {
+    [ "$(packaged --modversion)" = "$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)" ]
+    cc -std=c99 $warnings $(packaged --cflags) -o "$work/consumer" "$tests/consumer/consumer.c" \
+        $(packaged --libs) -Wl,-rpath,"$prefix/lib"
+    "$work/consumer"
+    g++ -std=c++17 $warnings $(packaged --cflags) -o "$work/consumer" "$tests/consumer/consumer.cpp" \
+        $(packaged --libs) -Wl,-rpath,"$prefix/lib"
+    "$work/consumer"
+    readelf -d "$work/consumer" | grep -q 'NEEDED.*\[libvoxlane\.so\.1\]'
+}
+step 'installed: pkg-config, C and C++' by_pkg_config
+
+statically() {
+    cc -std=c99 $warnings -I"$prefix/include" -o "$work/consumer" "$tests/consumer/consumer.c" \
+        "$prefix/lib/libvoxlane.a" $(packaged --static --libs-only-l | sed 's/-lvoxlane//')
+    "$work/consumer"
+    readelf -d "$work/consumer" >"$work/dynamic"
+    absent grep voxlane "$work/dynamic"
+}
+step 'installed: the static library by itself' statically
+
+native_libraries() {
+    : >"$work/empty.rs"
+    rustc --crate-type staticlib --print native-static-libs -o "$work/empty.a" "$work/empty.rs" 2>"$work/printed"
+    native=$(sed -n 's/.*native-static-libs: //p' "$work/printed")
+    [ -n "$native" ]
+    grep -xF "Libs.private: $native" "$prefix/lib/pkgconfig/voxlane.pc"
+    grep -F "set(_voxlane_native $native)" "$prefix/share/cmake/voxlane/voxlane-config.cmake"
+    grep -F "libvoxlane.a $native" "$tests/link.sh"
+}
+step 'installed: the native libraries are those rustc names' native_libraries
+
+by_cmake() {
+    cmake -S "$tests/consumer" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release
+    cmake --build "$work/cmake"
+    for program in c_shared c_static cxx_shared cxx_static; do
+        "$work/cmake/$program"
+    done
+    readelf -d "$work/cmake/c_static" >"$work/dynamic"
+    absent grep libvoxlane "$work/dynamic"
+    readelf -d "$work/cmake/c_shared" | grep -q 'NEEDED.*\[libvoxlane\.so\.1\]'
+}
+step 'installed: CMake, shared and static' by_cmake
+
+fortran_source() {
+    gfortran -std=f2008 -J"$work" -o "$work/sheared_lattice" "$prefix/include/voxlane.f90" \
+        "$root/c_examples/sheared_lattice.f90" $(packaged --libs) -Wl,-rpath,"$prefix/lib"
+    "$work/sheared_lattice" | grep -xF 'integral: 120.000000'
+}
+step 'installed: Fortran' fortran_source
+
+python_module() {
+    PYTHONPATH="$prefix/share/voxlane" "$python" -c '
+import sys, voxlane
+assert voxlane._library._name.startswith(sys.argv[1]), voxlane._library._name' "$prefix/lib"
+}
+step 'installed: Python finds the library beside it' python_module
+
+staged() {
+    make -C "$root/c_examples" install DESTDIR="$work/stage" PREFIX=/opt/voxlane LIBDIR=/opt/voxlane/lib64
+    [ -e "$work/stage/opt/voxlane/lib64/libvoxlane.so" ]
+    grep -xF 'prefix=/opt/voxlane' "$work/stage/opt/voxlane/lib64/pkgconfig/voxlane.pc"
+    grep -xF 'libdir=${prefix}/lib64' "$work/stage/opt/voxlane/lib64/pkgconfig/voxlane.pc"
+    absent grep -rlF "$work" "$work/stage/opt/voxlane/share" "$work/stage/opt/voxlane/lib64/pkgconfig"
+}
+step 'make install with DESTDIR and LIBDIR' staged
+
+by_cargo_c() {
+    cargo cinstall --release --manifest-path "$root/Cargo.toml" --prefix "$work/cargo-c" --libdir "$work/cargo-c/lib" \
+        --target-dir "${CARGO_TARGET_DIR:-$root/target}/cargo-c"
+    (cd "$prefix" && find . | LC_ALL=C sort) >"$work/by_make"
+    (cd "$work/cargo-c" && find . | LC_ALL=C sort) >"$work/by_cargo_c"
+    diff "$work/by_make" "$work/by_cargo_c"
+    for file in include/voxlane.h include/voxlane.hpp share/voxlane/voxlane.py; do
+        cmp "$prefix/$file" "$work/cargo-c/$file"
+    done
+    readelf -d "$work/cargo-c/lib/libvoxlane.so" | grep -q 'SONAME.*\[libvoxlane\.so\.1\]'
+    readelf -d "$work/cargo-c/lib/libvoxlane.so" | grep -q NODELETE
+}
+if cargo cinstall --version >/dev/null 2>&1; then
+    step 'cargo cinstall gives the same files' by_cargo_c
+else
+    echo 'skipped: cargo cinstall was not run: cargo-c is not installed'
+fi
+
+# --- the README's examples --------------------------------------------------------------------------------------
+
+"$python" "$root/tests/readme_snippets.py"
