@@ -1,7 +1,7 @@
 //! The C face: the functions and types of `include/voxlane.h`, one file per concept.
 //!
 //! No arithmetic here. Every function validates what only C can get wrong (NULL, alignment, unknown numbers,
-//! struct sizes), makes the views and options that the Rust API takes, and calls it inside [`status::guard`],
+//! struct sizes), makes the views and options that the Rust API takes, and calls it inside `status::guard`,
 //! which turns errors into a status with a text and a panic into `VOXLANE_ERR_PANIC`.
 //!
 //! cbindgen reads these files and does not expand macros: every item that belongs in the header is written out,
