@@ -293,7 +293,7 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                 check(x.sub(y), &i16::wrapping_sub, "sub");
                 check(x.min(y), &i16::min, "min");
                 check(x.max(y), &i16::max, "max");
-                check(x.mul_high(y), &|a, b| (i32::from(a) * i32::from(b) >> 16) as i16, "mul_high");
+                check(x.mul_high(y), &|a, b| ((i32::from(a) * i32::from(b)) >> 16) as i16, "mul_high");
                 check(x.shift_left::<7>(), &|a, _| a << 7, "shift_left");
                 check(x.high_byte(), &|a, _| a >> 8, "high_byte");
                 check(x.select(x.lt(y), y), &i16::min, "select");

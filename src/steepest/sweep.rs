@@ -27,7 +27,7 @@ const PADDED: usize = WIDEST + 2;
 /// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
 const LEAD: usize = 31;
 const LINE: usize = LEAD + PADDED + 31;
-const _: () = assert!(LINE % 32 == 0);
+const _: () = assert!(LINE.is_multiple_of(32));
 
 /// A call, as the tasks see it: everything checked.
 pub(crate) struct Job<'a> {
@@ -263,13 +263,13 @@ impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
     fn run_on<T: Pixel>(self) {
         let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
-        for row in 0..LINES {
+        for (row, content) in contents[t % 3].iter_mut().enumerate() {
             let place = place(t, row);
             let end = place + x[1] - x[0] + 2;
             let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             // A last block may have fewer rows; lines past the one below them are nobody's.
-            contents[t % 3][row] = if at[1] <= y[1] as isize {
+            *content = if at[1] <= y[1] as isize {
                 job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
             } else {
                 EMPTY
