@@ -24,7 +24,8 @@ static void touched(int signal)
 static size_t random_length(void)
 {
     /* Around the lengths of vectors, where rows end inside, at the end of, and just beyond one. */
-    static const size_t lengths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 18, 19, 31, 32, 33, 34, 35, 47, 63, 64, 65, 66};
+    static const size_t lengths[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16, 17, 18,
+                                     19, 31, 32, 33, 34, 35, 47, 63, 64, 65, 66};
     return random_below(4) == 0 ? 1 + random_below(40) : lengths[random_below(sizeof lengths / sizeof *lengths)];
 }
 
@@ -125,7 +126,8 @@ static void one_sum(int number)
 {
     const size_t shape[3] = {random_length(), 1 + random_below(20), random_length()};
     const size_t count = 1 + random_below(200);
-    const int32_t dtype = random_below(2) ? VOXLANE_F32 : VOXLANE_F64, type = random_below(2) ? VOXLANE_F32 : VOXLANE_F64;
+    const int32_t dtype = random_below(2) ? VOXLANE_F32 : VOXLANE_F64;
+    const int32_t type = random_below(2) ? VOXLANE_F32 : VOXLANE_F64;
     const int placement = (int)random_below(2);
     struct guarded centers, amplitudes, sigmas, values;
     voxlane_gaussians gaussians;

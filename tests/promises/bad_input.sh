@@ -41,6 +41,7 @@ done
 if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx avx512; then
     echo "SKIPPED: a tier that the processor lacks, as even valgrind's has all of them"
 else
-    VOXLANE_ISA=avx512 expect "valgrind without AVX-512" "${memcheck[@]}" "$folder/bad_input" environment $ISA "VOXLANE_ISA asks for avx512"
+    VOXLANE_ISA=avx512 expect "valgrind without AVX-512" \
+        "${memcheck[@]}" "$folder/bad_input" environment $ISA "VOXLANE_ISA asks for avx512"
 fi
 finish
