@@ -2,8 +2,11 @@
 
 #[path = "common/gaussian_cases.rs"]
 mod cases;
+#[path = "common/random_numbers.rs"]
+mod random;
 
-use cases::{Case, Random};
+use cases::Case;
+use random::Random;
 use voxlane::Isa;
 
 /// Enough to meet every pair of options on every tier many times.

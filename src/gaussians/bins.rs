@@ -11,53 +11,41 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::isa::Isa;
+use crate::simd;
 use crate::threads::{self, Reporter};
 
-use super::Normalization;
-use super::factors::exponent;
-use super::input::{Column, Gaussians};
-use super::support::{Axis, Rules, Span};
-
-/// A centre in the sorted order, its coordinates in the kernel's axis order.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
-    pub position: [f64; 3],
-    /// A·N.
-    pub weight: f64,
-    /// Its number in the caller's arrays.
-    index: usize,
-}
+use super::input::Gaussians;
+use super::sort::{
+    Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros,
+};
+use super::support::{Axis, Rules};
 
 /// Centres whose reach has the same power of two.
 #[derive(Debug, Clone, Copy)]
-struct Class {
-    first_cell: usize,
-    cells: [usize; 3],
+pub(super) struct Class {
+    pub(super) first_cell: usize,
+    pub(super) cells: [usize; 3],
     /// A cell has 2^shift voxels a side.
-    shift: u32,
+    pub(super) shift: u32,
     /// The largest reach along each axis, in voxels.
-    reach: [f64; 3],
-    /// Records, once sorted.
-    count: usize,
+    pub(super) reach: [f64; 3],
+    /// Centres, once sorted.
+    pub(super) count: usize,
 }
-
-/// Reaches up to 16 voxels are one class.
-const SMALL_REACH: i32 = 3;
-const LEVELS: usize = 52;
-/// A chunk of the sort keeps a histogram of the cells: 4 MiB.
-const MOST_CELLS: usize = 1 << 19;
-/// Fewer centres are sorted on one thread.
-const SMALL_COUNT: usize = 8192;
-/// Lattice points beyond this are not all whole numbers in f64, with room for sums of a few.
-const FARTHEST: f64 = (1u64 << 50) as f64;
-/// The most lattice points along an axis that are enumerated one by one, for a mass or for images.
-const LONGEST: f64 = (1u64 << 31) as f64;
 
 pub(super) struct Bins<'a> {
     sort: Sort<'a>,
-    records: Vec<Record>,
-    /// Where the records of a cell begin; one more at the end.
+    /// The centres, cell by cell, in the kernel's axis order. (Reading them out of order from the caller's
+    /// array, through sorted row numbers, took two to three times as long over all.)
+    positions: Vec<[f64; 3]>,
+    /// Their rows in the caller's arrays; only where sigmas differ.
+    rows: Vec<usize>,
+    /// Their A·N; only where these differ, else all are the peak.
+    weights: Vec<f64>,
+    shared_weight: f64,
+    /// Where the centres of a cell begin; one more at the end.
     starts: Vec<usize>,
     classes: Vec<Class>,
     /// The largest |A·N|.
@@ -68,40 +56,15 @@ pub(super) struct Bins<'a> {
     pub updates: f64,
 }
 
-/// What the passes of the sort read.
-#[derive(Clone, Copy)]
-struct Sort<'a> {
-    axes: &'a [Axis; 3],
-    rules: &'a Rules,
-    /// The caller's axis that is the kernel's axis j.
-    order: [usize; 3],
-    count: usize,
-    centers: Column,
-    amplitudes: Option<Column>,
-    sigmas: Result<[f64; 3], Column>,
-}
-
-/// What one chunk of the centres contributes.
-struct Chunk {
-    rows: Range<usize>,
-    good: bool,
-    levels: [usize; LEVELS],
-    reach: Vec<[f64; 3]>,
-    reached: [[f64; 3]; 2],
-    /// Per cell the number of records, and later the place of the next.
-    cells: Vec<usize>,
-    peak: f64,
-    /// The first centre whose support has too many lattice points, or whose weight overflows.
-    bad: Option<usize>,
-}
-
 impl<'a> Bins<'a> {
     /// Checks all values, then sorts. Nothing of the grid has been touched when this fails.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn new(
         gaussians: &Gaussians,
         axes: &'a [Axis; 3],
         rules: &'a Rules,
         order: [usize; 3],
+        isa: Isa,
         threads: usize,
         reporter: &mut Reporter,
         span: [f64; 2],
@@ -141,24 +104,41 @@ impl<'a> Bins<'a> {
             classes.last().map_or(0, |class| class.first_cell + class.cells.iter().product::<usize>());
         for chunk in get(&mut chunks) {
             chunk.cells = zeros(cells, "a histogram of the centres")?;
+            chunk.cell_of = reserve(chunk.rows.len(), "the cells of the centres")?;
             chunk.reach = vec![[0.0; 3]; classes.len()];
         }
-        pass(0.3, 0.6, &chunks, &|chunk| sort.histogram(chunk, &classes, &class_of))?;
+        pass(0.3, 0.6, &chunks, &|chunk| {
+            simd::dispatch(isa, Histogram { sort: &sort, chunk, classes: &classes, class_of: &class_of });
+        })?;
         if let Some(index) = get(&mut chunks).find_map(|chunk| chunk.bad) {
             return Err(sort.unreachable(index));
         }
         let (starts, total) = starts(&mut chunks, cells)?;
-        let mut records: Vec<Record> = Vec::new();
-        let bytes = total.saturating_mul(size_of::<Record>());
-        records.try_reserve_exact(total).map_err(|_| Error::memory(bytes, "the sorted centres"))?;
-        let places = Places(records.as_mut_ptr());
-        pass(0.6, 1.0, &chunks, &|chunk| sort.scatter(chunk, &classes, &class_of, &places))?;
+        let each_sigma = sort.sigmas.is_err();
+        let each_weight = sort.weights_differ();
+        let mut positions = reserve(total, "the sorted centres")?;
+        let mut rows = reserve(if each_sigma { total } else { 0 }, "the centres' numbers")?;
+        let mut weights = reserve(if each_weight { total } else { 0 }, "the weights")?;
+        let places = Places {
+            positions: positions.as_mut_ptr(),
+            rows: each_sigma.then_some(rows.as_mut_ptr()),
+            weights: each_weight.then_some(weights.as_mut_ptr()),
+        };
+        pass(0.6, 1.0, &chunks, &|chunk| {
+            simd::dispatch(isa, Scatter { sort: &sort, chunk, places: &places });
+            chunk.cell_of = Vec::new();
+        })?;
         // SAFETY: the chunks wrote every one of the `total` places that their histograms counted.
-        unsafe { records.set_len(total) };
+        unsafe {
+            positions.set_len(total);
+            rows.set_len(if each_sigma { total } else { 0 });
+            weights.set_len(if each_weight { total } else { 0 });
+        }
         if let Some(index) = get(&mut chunks).find_map(|chunk| chunk.bad) {
             return Err(sort.weight_overflow(index));
         }
 
+        let shared_weight = get(&mut chunks).find_map(|chunk| chunk.weight).unwrap_or(0.0);
         let (mut peak, mut updates) = (0.0f64, 0.0);
         let mut reached = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
         for chunk in get(&mut chunks) {
@@ -178,43 +158,130 @@ impl<'a> Bins<'a> {
             updates += class.count as f64 * width(0) * width(1) * width(2);
         }
         classes.retain(|class| class.count > 0);
-        Ok(Bins { sort, records, starts, classes, peak, reached, updates })
+        Ok(Bins { sort, positions, rows, weights, shared_weight, starts, classes, peak, reached, updates })
     }
 
-    pub(super) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// The sigmas of a record.
+    /// The centre at a place of the sorted order.
     #[inline(always)]
-    pub(super) fn sigma(&self, record: &Record) -> [f64; 3] {
-        self.sort.sigma(record.index)
+    pub(super) fn center(&self, place: usize) -> [f64; 3] {
+        self.positions[place]
     }
 
-    /// The ranges of records that may reach the tile, in a fixed order.
-    pub(super) fn runs(
-        &self,
-        axes: &[Axis; 3],
-        start: [usize; 3],
-        extent: [usize; 3],
-        runs: &mut Vec<Range<usize>>,
-    ) {
+    /// Its sigmas.
+    #[inline(always)]
+    pub(super) fn sigma(&self, place: usize) -> [f64; 3] {
+        match &self.sort.sigmas {
+            Ok(values) => *values,
+            Err(_) => self.sort.sigma(self.rows[place]),
+        }
+    }
+
+    /// Its `A·N`.
+    #[inline(always)]
+    pub(super) fn weight(&self, place: usize) -> f64 {
+        if self.weights.is_empty() { self.shared_weight } else { self.weights[place] }
+    }
+
+    /// The most voxels of a support along an axis, and the number of centres.
+    pub(super) fn widest(&self) -> (f64, usize) {
+        let widest = self.classes.iter().flat_map(|class| class.reach).fold(0.0, f64::max);
+        ((2.0 * widest).floor() + 1.0, self.positions.len())
+    }
+
+    /// The ranges of places that may reach the tile, in a fixed order.
+    pub(super) fn runs(&self, axes: &[Axis; 3], start: [usize; 3], extent: [usize; 3], runs: &mut Vec<Run>) {
         runs.clear();
-        for class in &self.classes {
+        for (class_index, class) in self.classes.iter().enumerate() {
             let near = [0, 1, 2].map(|j| class.near(j, &axes[j], start[j], extent[j]));
             for z in near[0].iter().flat_map(Range::clone) {
                 for y in near[1].iter().flat_map(Range::clone) {
                     let row = class.first_cell + (z * class.cells[1] + y) * class.cells[2];
                     for x in near[2].iter().filter(|x| !x.is_empty()) {
-                        let run = self.starts[row + x.start]..self.starts[row + x.end];
+                        let places = self.starts[row + x.start]..self.starts[row + x.end];
                         match runs.last_mut() {
-                            Some(last) if last.end == run.start => last.end = run.end,
-                            _ if !run.is_empty() => runs.push(run),
+                            Some(last) if last.places.end == places.start && last.class == class_index => {
+                                last.places.end = places.end;
+                            }
+                            _ if !places.is_empty() => runs.push(Run { places, class: class_index }),
                             _ => {}
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Neighbours in the sorted order, of one class.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    places: Range<usize>,
+    class: usize,
+}
+
+/// The centres of some runs that may reach a tile, in their order.
+///
+/// The runs hold up to twice as many as reach the tile, in no order that a branch predictor could learn. So a
+/// batch is sifted first, without branches and by the class's largest reach.
+pub(super) struct Candidates<'b> {
+    bins: &'b Bins<'b>,
+    /// What is left of the runs, and how much of the first of them is done.
+    runs: &'b [Run],
+    sifted: usize,
+    batch: [usize; BATCH],
+    next: usize,
+    len: usize,
+    /// The middle of the tile, and half its extent, in voxels.
+    middle: [f64; 3],
+    half: [f64; 3],
+}
+
+const BATCH: usize = 256;
+
+impl<'b> Candidates<'b> {
+    pub(super) fn new(bins: &'b Bins<'b>, runs: &'b [Run], start: [usize; 3], extent: [usize; 3]) -> Self {
+        let half = extent.map(|n| 0.5 * (n - 1) as f64);
+        let middle = [0, 1, 2].map(|j| start[j] as f64 + half[j]);
+        Candidates { bins, runs, sifted: 0, batch: [0; BATCH], next: 0, len: 0, middle, half }
+    }
+
+    /// The place of the next.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<usize> {
+        while self.next == self.len {
+            let (run, rest) = self.runs.split_first()?;
+            let from = run.places.start + self.sifted;
+            let places = from..run.places.end.min(from + BATCH);
+            self.sifted += BATCH;
+            if places.end == run.places.end {
+                (self.runs, self.sifted) = (rest, 0);
+            }
+            self.sift(places, run.class);
+        }
+        self.next += 1;
+        Some(self.batch[self.next - 1])
+    }
+
+    #[inline(always)]
+    fn sift(&mut self, places: Range<usize>, class: usize) {
+        let (axes, class) = (self.bins.sort.axes, &self.bins.classes[class]);
+        // A little more than the largest reach, for what the fold loses.
+        let limit = [0, 1, 2].map(|j| (self.half[j] + class.reach[j]) * (1.0 + 1e-12) + 1e-6);
+        let period = [0, 1, 2].map(|j| if axes[j].periodic { axes[j].n as f64 } else { 0.0 });
+        let inverse_period = [0, 1, 2].map(|j| if axes[j].periodic { axes[j].inverse_period } else { 0.0 });
+        let positions = &self.bins.positions[places.clone()];
+        (self.next, self.len) = (0, 0);
+        for (place, position) in places.zip(positions) {
+            let mut near = true;
+            for j in 0..3 {
+                let from_middle = axes[j].index(position[j]) - self.middle[j];
+                // The nearest of the periodic images. Adding and taking away 1.5·2^52 rounds.
+                let image =
+                    (from_middle * inverse_period[j] + 6_755_399_441_055_744.0) - 6_755_399_441_055_744.0;
+                near &= (from_middle - image * period[j]).abs() <= limit[j];
+            }
+            self.batch[self.len] = place;
+            self.len += usize::from(near);
         }
     }
 }
@@ -243,32 +310,6 @@ impl Class {
             true => [0..cells, 0..0],
         }
     }
-}
-
-impl Chunk {
-    fn new(rows: Range<usize>) -> Self {
-        Chunk {
-            rows,
-            good: true,
-            levels: [0; LEVELS],
-            reach: Vec::new(),
-            reached: [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]],
-            cells: Vec::new(),
-            peak: 0.0,
-            bad: None,
-        }
-    }
-}
-
-fn get(chunks: &mut [Mutex<Chunk>]) -> impl Iterator<Item = &mut Chunk> {
-    chunks.iter_mut().map(|chunk| chunk.get_mut().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn zeros(count: usize, what: &str) -> Result<Vec<usize>, Error> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(count).map_err(|_| Error::memory(count * size_of::<usize>(), what))?;
-    vec.resize(count, 0);
-    Ok(vec)
 }
 
 /// The classes that have centres, and for each level its class.
@@ -301,241 +342,3 @@ fn classes(axes: &[Axis; 3], chunks: &mut [Mutex<Chunk>]) -> (Vec<Class>, [usize
     }
     (classes, class_of)
 }
-
-/// Turns the chunks' histograms into places, cell by cell and within a cell chunk by chunk, which makes the
-/// sort stable. Returns where the cells start, and the number of records.
-fn starts(chunks: &mut [Mutex<Chunk>], cells: usize) -> Result<(Vec<usize>, usize), Error> {
-    let mut starts = zeros(cells + 1, "the cells of the centres")?;
-    let mut chunks: Vec<&mut Chunk> = get(chunks).collect();
-    let mut place = 0;
-    for (cell, start) in starts.iter_mut().take(cells).enumerate() {
-        *start = place;
-        for chunk in &mut chunks {
-            let count = chunk.cells[cell];
-            chunk.cells[cell] = place;
-            place += count;
-        }
-    }
-    starts[cells] = place;
-    Ok((starts, place))
-}
-
-/// Where the records go.
-struct Places(*mut Record);
-
-// SAFETY: every chunk writes places of its own, which its histogram counted.
-unsafe impl Sync for Places {}
-
-impl Sort<'_> {
-    #[inline(always)]
-    fn sigma(&self, row: usize) -> [f64; 3] {
-        match &self.sigmas {
-            Ok(values) => *values,
-            Err(table) => self.order.map(|axis| table.get(row, axis)),
-        }
-    }
-
-    #[inline(always)]
-    fn center(&self, row: usize) -> [f64; 3] {
-        self.order.map(|axis| self.centers.get(row, axis))
-    }
-
-    fn amplitude(&self, row: usize) -> f64 {
-        self.amplitudes.map_or(1.0, |table| table.get(row, 0))
-    }
-
-    fn needs_isotropic(&self) -> bool {
-        self.rules.normalization == Normalization::Reference
-    }
-
-    /// Pass 1: whether all values are in range.
-    fn check(&self, chunk: &mut Chunk) {
-        let rows = || chunk.rows.clone();
-        chunk.good = self.centers.all_good(rows(), false)
-            && self.amplitudes.is_none_or(|table| table.all_good(rows(), false));
-        if let Err(table) = &self.sigmas {
-            chunk.good &= table.all_good(rows(), true);
-            if self.needs_isotropic() && table.columns == 3 {
-                chunk.good &= rows().fold(true, |all, row| {
-                    let [a, b, c] = [0, 1, 2].map(|axis| table.get(row, axis));
-                    all & (a == b) & (b == c)
-                });
-            }
-        }
-    }
-
-    fn bad_shared_sigma(&self) -> bool {
-        let good = |values: &[f64; 3]| {
-            values.iter().all(|sigma| sigma.is_finite() && *sigma > 0.0)
-                && !(self.needs_isotropic() && values.iter().any(|sigma| *sigma != values[0]))
-        };
-        self.count > 0 && self.sigmas.is_ok_and(|values| !good(&values))
-    }
-
-    /// The error for the first value that did not pass.
-    fn first_bad_value(&self) -> Error {
-        let mut by_axis = [0; 3];
-        self.order.iter().enumerate().for_each(|(j, &axis)| by_axis[axis] = j);
-        for row in 0..self.count {
-            let (center, sigma) = (self.center(row), self.sigma(row));
-            for (axis, j) in by_axis.into_iter().enumerate() {
-                let (c, s) = (center[j], sigma[j]);
-                if !c.is_finite() {
-                    let text = format!("centers: centre {row}, axis {axis} is {c}, not finite");
-                    return Error::new(ErrorKind::Value, text);
-                }
-                if !(s.is_finite() && s > 0.0) {
-                    let text = format!("sigmas: centre {row}, axis {axis} is {s}, not finite and above zero");
-                    return Error::new(ErrorKind::Value, text);
-                }
-            }
-            let amplitude = self.amplitude(row);
-            if !amplitude.is_finite() {
-                let text = format!("amplitudes: centre {row} is {amplitude}, not finite");
-                return Error::new(ErrorKind::Value, text);
-            }
-            if self.needs_isotropic() && sigma.iter().any(|s| *s != sigma[0]) {
-                let sigma = by_axis.map(|j| sigma[j]);
-                return Error::new(
-                    ErrorKind::Option,
-                    format!(
-                        "the reference normalization needs one sigma for all axes; centre {row} has {sigma:?}"
-                    ),
-                );
-            }
-        }
-        unreachable!("a bad value was seen")
-    }
-
-    fn unreachable(&self, row: usize) -> Error {
-        let mut by_axis = [0; 3];
-        self.order.iter().enumerate().for_each(|(j, &axis)| by_axis[axis] = j);
-        let (center, sigma) = (self.center(row), self.sigma(row));
-        Error::new(
-            ErrorKind::Value,
-            format!(
-                "centre {row} at {:?} with sigmas {:?} covers, or lies away from the grid, more voxels than can be indexed",
-                by_axis.map(|j| center[j]),
-                by_axis.map(|j| sigma[j])
-            ),
-        )
-    }
-
-    fn weight_overflow(&self, row: usize) -> Error {
-        let amplitude = self.amplitude(row);
-        Error::new(
-            ErrorKind::Value,
-            format!("amplitudes: centre {row} is {amplitude}, which overflows once it is normalised"),
-        )
-    }
-
-    fn spans(&self, row: usize, center: [f64; 3]) -> [Span; 3] {
-        let sigma = self.sigma(row);
-        [0, 1, 2].map(|j| self.rules.span(&self.axes[j], center[j], sigma[j]))
-    }
-
-    /// The reach in voxels decides the class.
-    fn level(&self, spans: &[Span; 3]) -> usize {
-        if self.sigmas.is_ok() {
-            return 0;
-        }
-        let reach = spans.iter().fold(0.0f64, |most, span| most.max(span.reach));
-        ((exponent(reach) - SMALL_REACH).max(0) as usize).min(LEVELS - 1)
-    }
-
-    /// Pass 2, only for sigmas that differ: how many centres a class has.
-    fn measure(&self, chunk: &mut Chunk) {
-        for row in chunk.rows.clone() {
-            chunk.levels[self.level(&self.spans(row, self.center(row)))] += 1;
-        }
-    }
-
-    /// The class and cell of a centre, none if it does not reach the grid.
-    #[inline(always)]
-    fn place(
-        &self,
-        spans: &[Span; 3],
-        classes: &[Class],
-        class_of: &[usize; LEVELS],
-    ) -> Option<(usize, usize)> {
-        let class_index = class_of[self.level(spans)];
-        let class = &classes[class_index];
-        let mut home = [0usize; 3];
-        for j in 0..3 {
-            let (axis, span) = (&self.axes[j], spans[j]);
-            let last = (axis.n - 1) as f64;
-            let mut nearest = span.middle;
-            if axis.periodic {
-                nearest -= (nearest / axis.n as f64).floor() * axis.n as f64;
-            } else if !span.meets(0.0, last) {
-                return None;
-            }
-            home[j] = nearest.clamp(0.0, last) as usize >> class.shift;
-        }
-        Some((
-            class_index,
-            class.first_cell + (home[0] * class.cells[1] + home[1]) * class.cells[2] + home[2],
-        ))
-    }
-
-    /// Whether lattice points of the support can be numbered, and enumerated where they must be.
-    #[inline(always)]
-    fn countable(&self, spans: &[Span; 3]) -> bool {
-        let enumerated = self.rules.normalization == Normalization::Mass;
-        (0..3).fold(true, |all, j| {
-            let Span { middle, reach } = spans[j];
-            let periodic = self.axes[j].periodic;
-            all & (reach <= FARTHEST || !(middle - reach < FARTHEST && middle + reach > -FARTHEST))
-                & (!periodic | (middle.abs() <= FARTHEST))
-                & (!(periodic | enumerated) | (reach <= LONGEST))
-                & (!enumerated | (middle.abs() <= FARTHEST))
-        })
-    }
-
-    /// Pass 3: how many centres a cell has.
-    fn histogram(&self, chunk: &mut Chunk, classes: &[Class], class_of: &[usize; LEVELS]) {
-        for row in chunk.rows.clone() {
-            let spans = self.spans(row, self.center(row));
-            let Some((class, cell)) = self.place(&spans, classes, class_of) else {
-                continue;
-            };
-            if !self.countable(&spans) && chunk.bad.is_none() {
-                chunk.bad = Some(row);
-            }
-            chunk.cells[cell] += 1;
-            for j in 0..3 {
-                let Span { middle, reach } = spans[j];
-                chunk.reach[class][j] = chunk.reach[class][j].max(reach);
-                let (low, high) = if self.axes[j].periodic {
-                    (f64::NEG_INFINITY, f64::INFINITY)
-                } else {
-                    (middle - reach, middle + reach)
-                };
-                chunk.reached[0][j] = chunk.reached[0][j].min(low);
-                chunk.reached[1][j] = chunk.reached[1][j].max(high);
-            }
-        }
-    }
-
-    /// Pass 4: the records to their places.
-    fn scatter(&self, chunk: &mut Chunk, classes: &[Class], class_of: &[usize; LEVELS], places: &Places) {
-        for row in chunk.rows.clone() {
-            let center = self.center(row);
-            let Some((_, cell)) = self.place(&self.spans(row, center), classes, class_of) else {
-                continue;
-            };
-            let weight = self.rules.weight(self.amplitude(row), self.axes, center, self.sigma(row));
-            if !weight.is_finite() && chunk.bad.is_none() {
-                chunk.bad = Some(row);
-            }
-            chunk.peak = chunk.peak.max(weight.abs());
-            let record = Record { position: center, weight, index: row };
-            // SAFETY: histogram() counted this record in this chunk and cell, so the place is this chunk's
-            // own and lies below the reserved total.
-            unsafe { places.0.add(chunk.cells[cell]).write(record) };
-            chunk.cells[cell] += 1;
-        }
-    }
-}
-
-const _: () = assert!(size_of::<Record>() <= 40);

@@ -37,6 +37,8 @@ pub(super) trait Real:
     /// Each factor is 2 to this power times the Gaussian. It keeps products of small factors, and factors
     /// too small for a normal number, away from zero; the tile undoes it at the end.
     const BIAS: i32;
+    /// Voxels of a tile along each axis, of sums that stay in the L2 cache. Multiples of 32.
+    const TILE: [usize; 3];
     /// Centres packed at a time: their factors stay in the L1 cache.
     const PACK: usize;
     const ZERO: Self;
@@ -48,8 +50,18 @@ pub(super) trait Real:
     /// of the type's range.
     fn scale(peak: f64) -> i32;
 
-    /// Factors, times 2^BIAS, and squared distances in sigmas at the lattice points from `first` on.
-    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (Self::Vector<S>, Self::Vector<S>);
+    /// Factors, times 2^BIAS, at the lattice points from `first` on.
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> Self::Vector<S>;
+
+    /// Which of the squares, a vector's worth, are within the limit.
+    ///
+    /// # Safety
+    /// As many f64 as the vector has lanes can be read.
+    unsafe fn within<S: Simd>(
+        simd: S,
+        squares: *const f64,
+        limit: S::F64,
+    ) -> <Self::Vector<S> as Vector>::Mask;
 }
 
 /// A profile ready for vectors.
@@ -98,6 +110,13 @@ impl<S: Simd> Splats<S> {
         }
     }
 
+    /// Squared distances in sigmas at the lattice points from `first` on.
+    #[inline(always)]
+    pub(super) fn squares(&self, simd: S, first: f64) -> S::F64 {
+        let t = self.positions(simd, first).sub(self.center).mul(self.inverse);
+        t.mul(t)
+    }
+
     /// Positions of the lattice points from `first` on.
     #[inline(always)]
     fn positions(&self, simd: S, first: f64) -> S::F64 {
@@ -109,6 +128,7 @@ impl<S: Simd> Splats<S> {
 impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     const BIAS: i32 = 21;
+    const TILE: [usize; 3] = [32, 32, 64];
     const PACK: usize = 64;
     const ZERO: f32 = 0.0;
     const MAX: f64 = f32::MAX as f64;
@@ -124,28 +144,36 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F32, S::F32) {
-        let (y0, q0) = exponents(simd, profile, first);
-        let (y1, q1) = exponents(simd, profile, first + S::F64::LANES as f64);
-        (exp2_f32(simd, S::narrow(y0, y1)), S::narrow(q0, q1))
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F32 {
+        let low = exponents(simd, profile, first);
+        let high = exponents(simd, profile, first + S::F64::LANES as f64);
+        exp2_f32(simd, S::narrow(low, high))
+    }
+
+    #[inline(always)]
+    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
+        // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
+        let (low, high) =
+            unsafe { (S::F64::load(simd, squares), S::F64::load(simd, squares.add(S::F64::LANES))) };
+        S::join(low.le(limit), high.le(limit))
     }
 }
 
-/// Exponents plus the bias, and squared distances, for an f32 grid.
+/// Exponents plus the bias, for an f32 grid.
 #[inline(always)]
-fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F64, S::F64) {
+fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
     let splat = |value| S::F64::splat(simd, value);
     let d = profile.positions(simd, first).sub(profile.center);
     let t = d.mul(profile.inverse);
-    let q = t.mul(t);
-    let y = q.mul_add(splat(-0.5 * LOG2_E), splat(f64::from(f32::BIAS)));
-    (y.select(d.abs().le(profile.reach), splat(DEAD)), q)
+    let y = t.mul(t).mul_add(splat(-0.5 * LOG2_E), splat(f64::from(f32::BIAS)));
+    y.select(d.abs().le(profile.reach), splat(DEAD))
 }
 
 impl Real for f64 {
     type Vector<S: Simd> = S::F64;
     // 2^-1022 is small enough for every eps; the tile's scale alone keeps products normal.
     const BIAS: i32 = 0;
+    const TILE: [usize; 3] = [32, 32, 32];
     const PACK: usize = 32;
     const ZERO: f64 = 0.0;
     const MAX: f64 = f64::MAX;
@@ -160,7 +188,13 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> (S::F64, S::F64) {
+    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F64 as Vector>::Mask {
+        // SAFETY: the caller's promise.
+        unsafe { S::F64::load(simd, squares) }.le(limit)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
         let splat = |value| S::F64::splat(simd, value);
         let x = profile.positions(simd, first);
         let d = x.sub(profile.center);
@@ -179,7 +213,7 @@ impl Real for f64 {
         let half = splat(-0.5 * LOG2_E);
         let y = q.mul(half);
         let y_low = q.mul_error(half, y).add(q.mul(splat(-0.5 * LOG2_E_LOW))).add(q_low.mul(half));
-        (exp2_f64(simd, y.select(kept, splat(DEAD)), y_low), q)
+        exp2_f64(simd, y.select(kept, splat(DEAD)), y_low)
     }
 }
 

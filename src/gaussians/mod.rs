@@ -9,8 +9,11 @@ mod input;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
+mod sort;
+mod stream;
 mod support;
 mod tile;
+mod values;
 mod voxel;
 
 use crate::error::{Error, ErrorKind};
@@ -23,11 +26,9 @@ pub use input::{Coordinate, Gaussians, Sigmas};
 
 use bins::Bins;
 use factors::Real;
+use stream::StreamTile;
 use support::{Axis, Rules};
 use tile::{Job, Scratch, SumTile};
-
-/// Voxels along the side of a tile. 32³ sums of f32 take 128 KiB: they stay in the L2 cache.
-const TILE: usize = 32;
 
 /// The factor `N` in front of each Gaussian `A·N·exp(−Σ(x−c)²/2σ²)`. The discriminants are the C values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -226,13 +227,10 @@ impl<'a> SumGaussians<'a> {
             (0.0, _) => f64::EPSILON,
             (eps, _) if eps > 0.0 && eps < 1.0 => eps,
             (eps, _) => {
-                let text = format!("eps is {eps}, not from 0 to below 1");
+                let text = format!("eps is {eps:?}, not from 0 to below 1");
                 return Err(Error::new(ErrorKind::Option, text));
             }
         };
-        if self.sampling == Sampling::Voxel {
-            return Err(Error::new(ErrorKind::Option, "sampling: VOXEL is not there yet"));
-        }
         for (memory, name) in gaussians.memory() {
             values.expect_apart(memory, "grid", name)?;
         }
@@ -260,7 +258,7 @@ impl<'a> SumGaussians<'a> {
             .map(|axis| Axis::new(shape[axis], grid.origin[axis], grid.spacing[axis], self.periodic[axis]));
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);
         let mut reporter = Reporter::new(self.progress);
-        let bins = Bins::new(gaussians, &axes, &rules, order, threads, &mut reporter, [0.0, 0.1])?;
+        let bins = Bins::new(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1])?;
 
         let job = Job {
             axes,
@@ -272,40 +270,49 @@ impl<'a> SumGaussians<'a> {
             accumulate: self.accumulate,
             scale: T::scale(bins.peak),
         };
-        let (first, count) = tiles(&axes, self.accumulate.then_some(bins.reached));
+        let (first, count) = tiles::<T>(&axes, self.accumulate.then_some(bins.reached));
         let tasks = count.iter().product();
-        let voxels = if self.accumulate { 0.0 } else { axes.iter().map(|axis| axis.n as f64).product() };
-        let threads = if bins.updates + voxels < SMALL_WORK { 1 } else { threads };
-        threads::run(
-            threads,
-            tasks,
-            &mut reporter,
-            [0.1, 1.0],
-            || Scratch::new(self.support),
-            |scratch, i| {
-                let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
-                let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * TILE);
-                simd::dispatch(isa, SumTile { job: &job, start, scratch });
-            },
-        )
+        let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
+        let written = if self.accumulate { 0.0 } else { voxels };
+        let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
+        let streamed = streamed_width(&rules, &bins, voxels);
+        // Sixteen lanes for eight voxels only cross more cache lines.
+        let isa = if streamed.is_some() && T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
+        let scratch = || Scratch::new(self.support, streamed);
+        threads::run(threads, tasks, &mut reporter, [0.1, 1.0], scratch, |scratch, i| {
+            let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
+            let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * T::TILE[j]);
+            match streamed {
+                Some(width) => simd::dispatch(isa, StreamTile { job: &job, start, scratch, width }),
+                None => simd::dispatch(isa, SumTile { job: &job, start, scratch }),
+            }
+        })
     }
+}
+
+/// The supports' width, if they are narrow and many enough to be streamed.
+fn streamed_width(rules: &Rules, bins: &Bins, voxels: f64) -> Option<usize> {
+    let (width, count) = bins.widest();
+    let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
+    let dense = count as f64 >= 0.002 * voxels;
+    (plain && dense && width <= stream::WIDEST as f64).then(|| stream::step(width as usize))
 }
 
 /// Grid updates that take about as long as waking another thread.
 const SMALL_WORK: f64 = 200_000.0;
 
 /// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given.
-fn tiles(axes: &[Axis; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usize; 3]) {
+fn tiles<T: Real>(axes: &[Axis; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usize; 3]) {
     let mut first = [0; 3];
-    let mut count = [0, 1, 2].map(|j: usize| axes[j].n.div_ceil(TILE));
+    let mut count = [0, 1, 2].map(|j: usize| axes[j].n.div_ceil(T::TILE[j]));
     if let Some([low, high]) = reached {
         for j in 0..3 {
             let last = (axes[j].n - 1) as f64;
             if low[j] > high[j] {
                 return ([0; 3], [0; 3]);
             }
-            first[j] = low[j].clamp(0.0, last) as usize / TILE;
-            count[j] = high[j].clamp(0.0, last) as usize / TILE + 1 - first[j];
+            first[j] = low[j].clamp(0.0, last) as usize / T::TILE[j];
+            count[j] = high[j].clamp(0.0, last) as usize / T::TILE[j] + 1 - first[j];
         }
     }
     (first, count)
@@ -314,16 +321,16 @@ fn tiles(axes: &[Axis; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usiz
 fn check_axis(axis: usize, origin: f64, spacing: f64, n: usize) -> Result<(), Error> {
     let error = |text: String| Err(Error::new(ErrorKind::Value, text));
     if !origin.is_finite() {
-        return error(format!("grid: origin of axis {axis} is {origin}, not finite"));
+        return error(format!("grid: origin of axis {axis} is {origin:?}, not finite"));
     }
     if !(spacing.is_finite() && spacing > 0.0) {
-        return error(format!("grid: spacing of axis {axis} is {spacing}, not finite and above zero"));
+        return error(format!("grid: spacing of axis {axis} is {spacing:?}, not finite and above zero"));
     }
     // Beyond 2^50 spacings from zero, neighbouring voxels begin to have the same position in f64.
     let farthest = (origin / spacing).abs() + n as f64;
     if farthest >= (1u64 << 50) as f64 || !(1.0 / spacing).is_finite() {
         return error(format!(
-            "grid: {n} voxels of spacing {spacing} from origin {origin} along axis {axis} cannot be told apart"
+            "grid: {n} voxels of spacing {spacing:?} from origin {origin:?} along axis {axis} cannot be told apart"
         ));
     }
     Ok(())

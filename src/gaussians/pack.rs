@@ -5,12 +5,20 @@ use crate::simd::{Mask, Simd, Vector};
 
 use super::factors::{Profile, Real, Splats};
 use super::support::{Axis, Rules, Span};
-use super::{Sampling, Support, TILE};
+use super::{Sampling, Support};
 
-/// Factors of one Gaussian: a row of `TILE` for each axis.
-pub(super) const ROWS: usize = 3 * TILE;
+/// Factors of one Gaussian: a row over the tile for each axis.
+pub(super) const fn rows<T: Real>() -> usize {
+    T::TILE[0] + T::TILE[1] + T::TILE[2]
+}
+
+/// Where the row of axis j begins.
+pub(super) const fn row<T: Real>(j: usize) -> usize {
+    [0, T::TILE[0], T::TILE[0] + T::TILE[1]][j]
+}
+
 /// The most blocks of rows along z or y, or of vectors along x, in a tile.
-const MOST_LAYERS: usize = TILE;
+const MOST_LAYERS: usize = 32;
 
 /// One Gaussian at one tile: which of its periodic images reach the tile, axis by axis.
 #[derive(Clone, Copy)]
@@ -27,17 +35,19 @@ pub(super) fn images(axis: &Axis, span: Span, start: f64, last: f64) -> Option<I
     if !axis.periodic {
         return span.meets(start, last).then_some(Images { first: start, count: 1 });
     }
-    let n = axis.n as f64;
-    let lowest = ((span.middle - span.reach - last) / n).ceil();
-    let highest = ((span.middle + span.reach - start) / n).floor();
-    (lowest <= highest).then(|| Images { first: start + lowest * n, count: (highest - lowest) as u64 + 1 })
+    // The span's slack is larger than what a reciprocal loses.
+    let lowest = ((span.middle - span.reach - last) * axis.inverse_period).ceil();
+    let highest = ((span.middle + span.reach - start) * axis.inverse_period).floor();
+    let first = start + lowest * axis.n as f64;
+    let more = if lowest < highest { (highest - lowest) as u64 } else { 0 };
+    (lowest <= highest).then_some(Images { first, count: more + 1 })
 }
 
 pub(super) struct Pack<'m, T> {
-    /// `ROWS` factors a Gaussian.
+    /// `rows` factors a Gaussian.
     pub factors: &'m mut [T],
     /// BALL: squared distances in sigmas, like the factors.
-    pub squares: &'m mut [T],
+    pub squares: &'m mut [f64],
     /// BALL: the least and the largest square in each layer of blocks, `T::PACK` a layer.
     least: &'m mut [T],
     most: &'m mut [T],
@@ -49,19 +59,23 @@ pub(super) struct Pack<'m, T> {
 }
 
 impl<'m, T: Real> Pack<'m, T> {
-    /// Elements of memory that a pack takes.
-    pub(super) const fn memory(support: Support) -> usize {
+    /// Elements of memory that a pack takes, and further f64 for BALL.
+    pub(super) const fn memory(support: Support) -> (usize, usize) {
         match support {
-            Support::Box => T::PACK * ROWS,
-            Support::Ball => T::PACK * (2 * ROWS + 2 * 3 * MOST_LAYERS),
+            Support::Box => (T::PACK * rows::<T>(), 0),
+            Support::Ball => (T::PACK * (rows::<T>() + 2 * 3 * MOST_LAYERS), T::PACK * rows::<T>()),
         }
     }
 
     #[inline(always)]
-    pub(super) fn new(memory: &'m mut [T], support: Support, block: [usize; 3]) -> Self {
-        let (factors, memory) = memory.split_at_mut(T::PACK * ROWS);
+    pub(super) fn new(
+        memory: &'m mut [T],
+        squares: &'m mut [f64],
+        support: Support,
+        block: [usize; 3],
+    ) -> Self {
+        let (factors, memory) = memory.split_at_mut(T::PACK * rows::<T>());
         let ball = usize::from(support == Support::Ball);
-        let (squares, memory) = memory.split_at_mut(ball * T::PACK * ROWS);
         let (least, memory) = memory.split_at_mut(ball * T::PACK * 3 * MOST_LAYERS);
         let most = &mut memory[..ball * T::PACK * 3 * MOST_LAYERS];
         Pack { factors, squares, least, most, touched: [[0; MOST_LAYERS]; 3], len: 0, block }
@@ -90,35 +104,8 @@ impl<'m, T: Real> Pack<'m, T> {
         weight: T,
     ) {
         let slot = self.len;
-        let at = slot * ROWS + j * TILE;
-        let lanes = <T::Vector<S>>::LANES;
+        let at = slot * rows::<T>() + row::<T>(j);
         let ball = rules.support == Support::Ball;
-        let weights = <T::Vector<S>>::splat(simd, weight);
-        if rules.sampling == Sampling::Point {
-            let profile = Profile {
-                origin: axis.origin,
-                spacing: axis.spacing,
-                center,
-                sigma,
-                reach: rules.radius * sigma,
-            };
-            let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
-            for v in 0..TILE / lanes {
-                let first = images.first + (v * lanes) as f64;
-                let (mut factor, square) = T::factors(simd, &splats, first);
-                for image in 1..images.count {
-                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64).0);
-                }
-                // SAFETY: row j of Gaussian `slot` has TILE elements, of which these are `lanes`.
-                unsafe { factor.mul(weights).store(self.factors[at..at + TILE].as_mut_ptr().add(v * lanes)) };
-                if ball {
-                    // SAFETY: as above.
-                    unsafe { square.store(self.squares[at..at + TILE].as_mut_ptr().add(v * lanes)) };
-                }
-            }
-        } else {
-            self.fill_means(rules, at, axis, center, sigma, images, extent, weight);
-        }
         let (low, high) = if images.count > 1 {
             (0, extent - 1)
         } else {
@@ -128,7 +115,43 @@ impl<'m, T: Real> Pack<'m, T> {
             (low.min(extent - 1), high.min(extent - 1))
         };
         let side = self.block[j];
-        for layer in low / side..=high / side {
+        // Only the layers that are touched are ever read.
+        let layers = low / side..high / side + 1;
+        let lattice = layers.start * side..layers.end * side;
+        if rules.sampling == Sampling::Point {
+            let profile = Profile {
+                origin: axis.origin,
+                spacing: axis.spacing,
+                center,
+                sigma,
+                reach: rules.radius * sigma,
+            };
+            let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
+            let weights = <T::Vector<S>>::splat(simd, weight);
+            let lanes = <T::Vector<S>>::LANES;
+            for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
+                let first = images.first + (v * lanes) as f64;
+                let mut factor = T::factors(simd, &splats, first);
+                for image in 1..images.count {
+                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64));
+                }
+                // SAFETY: row j of Gaussian `slot` has T::TILE[j] elements, of which these are `lanes`.
+                unsafe {
+                    factor.mul(weights).store(self.factors[at..at + T::TILE[j]].as_mut_ptr().add(v * lanes))
+                };
+            }
+            if ball {
+                let (row, lanes) = (&mut self.squares[at..at + T::TILE[j]], S::F64::LANES);
+                for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
+                    let squares = splats.squares(simd, images.first + (v * lanes) as f64);
+                    // SAFETY: a vector within the row.
+                    unsafe { squares.store(row.as_mut_ptr().add(v * lanes)) };
+                }
+            }
+        } else {
+            self.fill_means(rules, at, axis, center, sigma, images, lattice, weight);
+        }
+        for layer in layers {
             self.touched[j][layer] |= 1 << slot;
             if ball {
                 // Squares fall towards the centre and rise behind it.
@@ -137,9 +160,9 @@ impl<'m, T: Real> Pack<'m, T> {
                 let middle = span.middle - images.first;
                 let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
                 let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
-                self.least[(j * MOST_LAYERS + layer) * T::PACK + slot] =
-                    if inside { T::ZERO } else { smaller };
-                self.most[(j * MOST_LAYERS + layer) * T::PACK + slot] = larger;
+                let place = (j * MOST_LAYERS + layer) * T::PACK + slot;
+                self.least[place] = T::from_f64(if inside { 0.0 } else { smaller });
+                self.most[place] = T::from_f64(larger.min(0.25 * T::MAX));
             }
         }
     }
@@ -155,24 +178,21 @@ impl<'m, T: Real> Pack<'m, T> {
         center: f64,
         sigma: f64,
         images: Images,
-        extent: usize,
+        lattice: std::ops::Range<usize>,
         weight: T,
     ) {
         let bias = super::factors::power_of_two(T::BIAS);
-        for i in 0..TILE {
-            let (mut factor, mut square) = (0.0, f64::MAX);
-            if i < extent {
-                for image in 0..images.count {
-                    let k = images.first + i as f64 + image as f64 * axis.n as f64;
-                    if let Some((value, q)) = rules.sample(axis, axis.position(k) - center, sigma) {
-                        factor += value;
-                        square = q;
-                    }
-                }
+        for i in lattice {
+            let (mut factor, mut square) = (0.0, 0.0);
+            for image in 0..images.count {
+                let k = images.first + i as f64 + image as f64 * axis.n as f64;
+                let d = axis.position(k) - center;
+                square = rules.square(axis, d, sigma);
+                factor += rules.sample(axis, d, sigma).unwrap_or(0.0);
             }
             self.factors[at + i] = T::from_f64(factor * bias) * weight;
             if rules.support == Support::Ball {
-                self.squares[at + i] = T::from_f64(square.min(0.25 * T::MAX));
+                self.squares[at + i] = square;
             }
         }
     }
@@ -180,21 +200,37 @@ impl<'m, T: Real> Pack<'m, T> {
     /// Of the Gaussians `touching` the block with these layers: those that keep all of it, and those that
     /// keep a part of it.
     #[inline(always)]
-    pub(super) fn split<S: Simd>(&self, simd: S, layers: [usize; 3], touching: u64, limit: T) -> (u64, u64) {
+    pub(super) fn split<S: Simd>(
+        &self,
+        simd: S,
+        layers: [usize; 3],
+        touching: u64,
+        limit: f64,
+    ) -> (u64, u64) {
         let lanes = <T::Vector<S>>::LANES;
-        let limit = <T::Vector<S>>::splat(simd, limit);
+        // The tables are rounded, so that blocks near the limit count as parts.
+        let margin = 1e-5 * limit;
+        let inner = <T::Vector<S>>::splat(simd, T::from_f64(limit - margin));
+        let outer = <T::Vector<S>>::splat(simd, T::from_f64(limit + margin));
         let (mut full, mut some) = (0u64, 0u64);
         for v in 0..T::PACK / lanes {
-            let load = |table: &[T], j: usize| {
-                let at = (j * MOST_LAYERS + layers[j]) * T::PACK + v * lanes;
-                // SAFETY: a layer has T::PACK elements.
-                unsafe { <T::Vector<S>>::load(simd, table[at..at + lanes].as_ptr()) }
-            };
-            let most = load(self.most, 0).add(load(self.most, 1)).add(load(self.most, 2));
-            let least = load(self.least, 0).add(load(self.least, 1)).add(load(self.least, 2));
-            full |= u64::from(most.le(limit).bits()) << (v * lanes);
-            some |= u64::from(least.le(limit).bits()) << (v * lanes);
+            let most = layer_sum::<S, T>(simd, self.most, layers, v * lanes);
+            let least = layer_sum::<S, T>(simd, self.least, layers, v * lanes);
+            full |= u64::from(most.le(inner).bits()) << (v * lanes);
+            some |= u64::from(least.le(outer).bits()) << (v * lanes);
         }
         (touching & full, touching & some & !full)
     }
+}
+
+/// The sum over the axes of a table's entries in these layers, for the Gaussians from `slot` on.
+#[inline(always)]
+fn layer_sum<S: Simd, T: Real>(simd: S, table: &[T], layers: [usize; 3], slot: usize) -> T::Vector<S> {
+    let mut sum = <T::Vector<S>>::splat(simd, T::ZERO);
+    for (j, layer) in layers.into_iter().enumerate() {
+        let at = (j * MOST_LAYERS + layer) * T::PACK + slot;
+        // SAFETY: the slice is a vector long.
+        sum = sum.add(unsafe { <T::Vector<S>>::load(simd, table[at..at + <T::Vector<S>>::LANES].as_ptr()) });
+    }
+    sum
 }

@@ -114,8 +114,8 @@ impl Definition {
                 let nearest = (d.abs() - half).max(0.0);
                 let t = nearest * (1.0 / sigma);
                 let value = match self.sampling {
-                    Sampling::Point => gaussian(origin + k as f64 * h, center, sigma),
-                    Sampling::Voxel => mean(d, h, sigma),
+                    Sampling::Point => gaussian(d, lost(origin + k as f64 * h, center), sigma),
+                    Sampling::Voxel => mean(d, lost(origin + k as f64 * h, center), h, sigma),
                 };
                 (nearest <= reach).then_some((k, value, t * t))
             })
@@ -141,11 +141,15 @@ impl Definition {
     }
 }
 
-/// exp(−(x−c)²/2σ²), with the rounding errors of the exponent carried along.
-fn gaussian(x: f64, center: f64, sigma: f64) -> f64 {
-    let d = x - center;
+/// What the rounding of `x − y` lost.
+fn lost(x: f64, y: f64) -> f64 {
+    let d = x - y;
     let back = d - x;
-    let lost = (x - (d - back)) - (center + back);
+    (x - (d - back)) - (y + back)
+}
+
+/// exp(−(d+lost)²/2σ²), with the rounding errors of the exponent carried along.
+fn gaussian(d: f64, lost: f64, sigma: f64) -> f64 {
     let t = d / sigma;
     let t_low = ((-t).mul_add(sigma, d) + lost) / sigma;
     let q = t * t;
@@ -153,30 +157,40 @@ fn gaussian(x: f64, center: f64, sigma: f64) -> f64 {
     (-0.5 * q).exp() * (1.0 - 0.5 * q_low)
 }
 
-/// The mean of exp(−t²/2σ²) over `d ± h/2`: eight-point Gauss–Legendre rules on short pieces.
-fn mean(d: f64, h: f64, sigma: f64) -> f64 {
+/// The mean of exp(−t²/2σ²) over `d + lost ± h/2`: eight-point Gauss–Legendre rules on short pieces.
+fn mean(d: f64, d_lost: f64, h: f64, sigma: f64) -> f64 {
     const NODES: [(f64, f64); 4] = [
         (0.183_434_642_495_649_8, 0.362_683_783_378_362),
         (0.525_532_409_916_329, 0.313_706_645_877_887_3),
         (0.796_666_477_413_626_7, 0.222_381_034_453_374_48),
         (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
     ];
-    let (from, to) = ((d - h / 2.0) / sigma, (d + h / 2.0) / sigma);
-    // Beyond 40 sigmas a Gaussian is zero in f64.
-    let (low, high) = (from.max(-40.0), to.min(40.0));
-    if low >= high {
-        return 0.0;
-    }
-    let pieces = (8.0 * (high - low)).ceil().max(1.0) as usize;
-    let width = (high - low) / pieces as f64;
+    // From the point of the interval that is nearest to the centre outwards, on one or both sides: with
+    // u sigmas further, the Gaussian is exp(−a·u − u²/2) times its value at a.
+    let (d, d_lost) = if d < 0.0 { (-d, -d_lost) } else { (d, d_lost) };
+    let near = d - h / 2.0;
+    let sides = if near > 0.0 {
+        vec![(near, lost(d, h / 2.0) + d_lost, h / sigma)]
+    } else {
+        vec![(0.0, 0.0, -near / sigma), (0.0, 0.0, (d + h / 2.0) / sigma)]
+    };
     let mut sum = 0.0;
-    for piece in 0..pieces {
-        let middle = low + (piece as f64 + 0.5) * width;
-        for (node, weight) in NODES {
-            for t in [middle - node * width / 2.0, middle + node * width / 2.0] {
-                sum += weight / 2.0 * (-0.5 * t * t).exp();
+    for (edge, edge_lost, length) in sides {
+        let a = edge / sigma;
+        // Beyond 40 sigmas there is nothing.
+        let length = length.min(40.0);
+        let pieces = ((8.0 + a) * length).ceil().max(1.0) as usize;
+        let width = length / pieces as f64;
+        let mut side = 0.0;
+        for piece in 0..pieces {
+            let middle = (piece as f64 + 0.5) * width;
+            for (node, weight) in NODES {
+                for u in [middle - node * width / 2.0, middle + node * width / 2.0] {
+                    side += weight / 2.0 * (-(a + 0.5 * u) * u).exp();
+                }
             }
         }
+        sum += gaussian(edge, edge_lost, sigma) * side * width;
     }
-    sum * width / (to - from)
+    sum / (h / sigma)
 }

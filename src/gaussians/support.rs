@@ -14,6 +14,8 @@ pub(super) struct Axis {
     pub periodic: bool,
     /// 1/spacing.
     inverse: f64,
+    /// 1/n.
+    pub inverse_period: f64,
     /// |origin|/spacing.
     offset: f64,
 }
@@ -29,7 +31,8 @@ pub(super) struct Span {
 impl Axis {
     pub(super) fn new(n: usize, origin: f64, spacing: f64, periodic: bool) -> Self {
         let inverse = 1.0 / spacing;
-        Axis { n, origin, spacing, periodic, inverse, offset: (origin * inverse).abs() }
+        let inverse_period = 1.0 / n as f64;
+        Axis { n, origin, spacing, periodic, inverse, inverse_period, offset: (origin * inverse).abs() }
     }
 
     /// Position of lattice point `k`.
@@ -38,10 +41,16 @@ impl Axis {
         self.origin + k * self.spacing
     }
 
+    /// A position in voxels.
+    #[inline(always)]
+    pub(super) fn index(&self, position: f64) -> f64 {
+        (position - self.origin) * self.inverse
+    }
+
     /// Where a Gaussian's lattice points lie. The reach has room for the rounding of positions.
     #[inline(always)]
     pub(super) fn span(&self, center: f64, reach: f64) -> Span {
-        let middle = (center - self.origin) * self.inverse;
+        let middle = self.index(center);
         let reach = reach * self.inverse;
         let slack = (middle.abs() + 2.0 * self.offset + reach + 1.0) * 2f64.powi(-48);
         Span { middle, reach: reach + slack }
@@ -90,24 +99,26 @@ impl Rules {
         axis.span(center, self.radius * sigma + self.half_width(axis))
     }
 
-    /// Value and squared distance (in sigmas) of a lattice point at the signed distance `d`; none where
-    /// the point is not kept.
+    /// The squared distance in sigmas that decides whether a lattice point at the signed distance `d` is kept.
     #[inline(always)]
-    pub(super) fn sample(&self, axis: &Axis, d: f64, sigma: f64) -> Option<(f64, f64)> {
-        let nearest = (d.abs() - self.half_width(axis)).max(0.0);
-        if nearest > self.radius * sigma {
+    pub(super) fn square(&self, axis: &Axis, d: f64, sigma: f64) -> f64 {
+        let t = (d.abs() - self.half_width(axis)).max(0.0) * (1.0 / sigma).min(f64::MAX);
+        t * t
+    }
+
+    /// The value of a lattice point at the signed distance `d`; none where it is not kept.
+    #[inline(always)]
+    pub(super) fn sample(&self, axis: &Axis, d: f64, sigma: f64) -> Option<f64> {
+        if (d.abs() - self.half_width(axis)).max(0.0) > self.radius * sigma {
             return None;
         }
-        let inverse = (1.0 / sigma).min(f64::MAX);
-        let q = (nearest * inverse) * (nearest * inverse);
-        let value = match self.sampling {
+        Some(match self.sampling {
             Sampling::Point => {
-                let t = d * inverse;
+                let t = d / sigma;
                 (-0.5 * (t * t)).exp()
             }
             Sampling::Voxel => voxel::mean(d, axis.spacing, sigma),
-        };
-        Some((value, q))
+        })
     }
 
     /// `A·N`: the amplitude times the factor that the normalisation asks for.
@@ -133,8 +144,10 @@ impl Rules {
             let span = self.span(axis, center[j], sigma[j]);
             let first = (span.middle - span.reach).ceil();
             let count = ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as usize;
-            (0..count)
-                .filter_map(move |i| self.sample(axis, axis.position(first + i as f64) - center[j], sigma[j]))
+            (0..count).filter_map(move |i| {
+                let d = axis.position(first + i as f64) - center[j];
+                Some((self.sample(axis, d, sigma[j])?, self.square(axis, d, sigma[j])))
+            })
         };
         match self.support {
             Support::Box => (0..3).map(|j| samples(j).map(|(value, _)| value).sum::<f64>()).product(),

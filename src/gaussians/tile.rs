@@ -19,13 +19,17 @@
 use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};
 
-use super::bins::Bins;
+use super::Support;
+use super::bins::{Bins, Candidates, Run};
 use super::factors::{Real, power_of_two};
-use super::pack::{Images, Pack, ROWS, images};
+use super::pack::{self, Images, Pack, images};
+use super::stream;
 use super::support::{Axis, Rules};
-use super::{Support, TILE};
 
-const BUFFER: usize = TILE * TILE * TILE;
+/// Elements of a tile's buffer.
+const fn voxels<T: Real>() -> usize {
+    T::TILE[0] * T::TILE[1] * T::TILE[2]
+}
 
 /// The whole call, as every tile sees it. Axes are in the kernel's order: the last has the smallest stride.
 pub(super) struct Job<'a, T> {
@@ -47,7 +51,7 @@ unsafe impl<T> Sync for Job<'_, T> {}
 pub(super) struct Scratch<T> {
     lines: Vec<Line>,
     /// Ranges of records that may reach the tile.
-    runs: Vec<std::ops::Range<usize>>,
+    pub runs: Vec<Run>,
     element: std::marker::PhantomData<T>,
 }
 
@@ -57,8 +61,16 @@ pub(super) struct Scratch<T> {
 struct Line([u64; 8]);
 
 impl<T: Real> Scratch<T> {
-    pub(super) fn new(support: Support) -> Result<Self, Error> {
-        let bytes = (BUFFER + Pack::<T>::memory(support)) * size_of::<T>();
+    /// For tiles of packs, or for streamed supports of a width.
+    pub(super) fn new(support: Support, streamed: Option<usize>) -> Result<Self, Error> {
+        let (elements, squares) = match streamed {
+            None => {
+                let (elements, squares) = Pack::<T>::memory(support);
+                (voxels::<T>() + elements, squares)
+            }
+            Some(width) => (stream::memory(T::TILE, width), 0),
+        };
+        let bytes = elements * size_of::<T>() + squares * size_of::<f64>();
         let count = bytes.div_ceil(size_of::<Line>());
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
@@ -66,10 +78,26 @@ impl<T: Real> Scratch<T> {
         Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
     }
 
-    fn elements(&mut self) -> &mut [T] {
-        let count = self.lines.len() * (size_of::<Line>() / size_of::<T>());
+    /// All of it.
+    pub(super) fn elements(&mut self) -> &mut [T] {
+        let count = size_of_val(&self.lines[..]) / size_of::<T>();
         // SAFETY: lines are plain memory without padding, and any bits are a T (f32 or f64).
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), count) }
+    }
+
+    /// The tile's buffer, a pack's elements, and its squares.
+    fn parts(&mut self, support: Support) -> (&mut [T], &mut [T], &mut [f64]) {
+        let (elements, squares) = Pack::<T>::memory(support);
+        let lines = (voxels::<T>() + elements) * size_of::<T>() / size_of::<Line>();
+        let (first, last) = self.lines.split_at_mut(lines);
+        assert!(size_of_val(last) >= squares * size_of::<f64>());
+        // SAFETY: lines are plain memory without padding, long enough, and any bits are a T (f32 or f64).
+        unsafe {
+            let all =
+                std::slice::from_raw_parts_mut(first.as_mut_ptr().cast::<T>(), voxels::<T>() + elements);
+            let (buffer, elements) = all.split_at_mut(voxels::<T>());
+            (buffer, elements, std::slice::from_raw_parts_mut(last.as_mut_ptr().cast(), squares))
+        }
     }
 }
 
@@ -102,19 +130,19 @@ impl<T: Real> SumTile<'_, '_, T> {
     fn sum<S: Simd, const BZ: usize, const BY: usize>(self, simd: S) {
         let SumTile { job, start, scratch } = self;
         let Job { axes, rules, bins, .. } = job;
-        let extent = [0, 1, 2].map(|j| TILE.min(axes[j].n - start[j]));
+        let extent = [0, 1, 2].map(|j| T::TILE[j].min(axes[j].n - start[j]));
         let mut runs = std::mem::take(&mut scratch.runs);
         bins.runs(axes, start, extent, &mut runs);
 
-        let (buffer, memory) = scratch.elements().split_at_mut(BUFFER);
-        let mut pack = Pack::new(memory, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
+        let (buffer, elements, squares) = scratch.parts(rules.support);
+        let mut pack = Pack::new(elements, squares, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
         let scale = power_of_two(job.scale);
         let ball = rules.support == Support::Ball;
         let first = start.map(|v| v as f64);
         let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
 
         let mut empty = true;
-        let mut coming = runs.iter().flat_map(|run| run.clone());
+        let mut coming = Candidates::new(bins, &runs, start, extent);
         // A Gaussian whose images do not all fit in the pack, and how many of them are done.
         let mut waiting: Option<(usize, u64)> = None;
         loop {
@@ -127,9 +155,8 @@ impl<T: Real> SumTile<'_, '_, T> {
                         None => break,
                     },
                 };
-                let record = &bins.records()[index];
-                let sigma = bins.sigma(record);
-                let spans = [0, 1, 2].map(|j| rules.span(&axes[j], record.position[j], sigma[j]));
+                let (center, sigma) = (bins.center(index), bins.sigma(index));
+                let spans = [0, 1, 2].map(|j| rules.span(&axes[j], center[j], sigma[j]));
                 let (Some(z), Some(y), Some(x)) = (
                     images(&axes[0], spans[0], first[0], last[0]),
                     images(&axes[1], spans[1], first[1], last[1]),
@@ -152,7 +179,7 @@ impl<T: Real> SumTile<'_, '_, T> {
                         reaching[j] = Images { first: first + image * axes[j].n as f64, count: 1 };
                     }
                 }
-                let weight = T::from_f64((record.weight * scale).clamp(-T::MAX, T::MAX));
+                let weight = T::from_f64((bins.weight(index) * scale).clamp(-T::MAX, T::MAX));
                 for j in 0..3 {
                     let weight = if j == 0 { weight } else { T::from_f64(1.0) };
                     pack.fill(
@@ -160,7 +187,7 @@ impl<T: Real> SumTile<'_, '_, T> {
                         rules,
                         j,
                         &axes[j],
-                        record.position[j],
+                        center[j],
                         sigma[j],
                         spans[j],
                         reaching[j],
@@ -178,14 +205,19 @@ impl<T: Real> SumTile<'_, '_, T> {
                 empty = false;
             }
             if ball {
-                add::<S, T, BZ, BY, true>(simd, &pack, T::from_f64(rules.radius_squared), buffer);
+                add::<S, T, BZ, BY, true>(simd, &pack, rules.radius_squared, buffer);
             } else {
-                add::<S, T, BZ, BY, false>(simd, &pack, T::ZERO, buffer);
+                add::<S, T, BZ, BY, false>(simd, &pack, 0.0, buffer);
             }
         }
         scratch.runs = runs;
-        let (buffer, _) = scratch.elements().split_at_mut(BUFFER);
-        job.write(simd, start, extent, if empty { None } else { Some(buffer) });
+        let (buffer, _, _) = scratch.parts(rules.support);
+        job.write(
+            simd,
+            start,
+            extent,
+            if empty { None } else { Some((buffer, [T::TILE[1] * T::TILE[2], T::TILE[2]])) },
+        );
     }
 }
 
@@ -194,23 +226,23 @@ impl<T: Real> SumTile<'_, '_, T> {
 fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
     simd: S,
     pack: &Pack<T>,
-    limit: T,
+    limit: f64,
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
-    assert!(buffer.len() >= BUFFER && pack.factors.len() >= T::PACK * ROWS);
-    assert!(!BALL || pack.squares.len() >= T::PACK * ROWS);
+    assert!(buffer.len() >= voxels::<T>() && pack.factors.len() >= T::PACK * pack::rows::<T>());
+    assert!(!BALL || pack.squares.len() >= T::PACK * pack::rows::<T>());
     let [touched_z, touched_y, touched_x] = &pack.touched;
-    for z in 0..TILE / BZ {
+    for z in 0..T::TILE[0] / BZ {
         if touched_z[z] == 0 {
             continue;
         }
-        for y in 0..TILE / BY {
+        for y in 0..T::TILE[1] / BY {
             let touched_zy = touched_z[z] & touched_y[y];
             if touched_zy == 0 {
                 continue;
             }
-            for x in 0..TILE / lanes {
+            for x in 0..T::TILE[2] / lanes {
                 let touched = touched_zy & touched_x[x];
                 if touched == 0 {
                     continue;
@@ -221,20 +253,23 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     (full, part) = pack.split(simd, [z, y, x], touched, limit);
                 }
                 // SAFETY: the block lies within the tile, and the buffer's length was checked.
-                let block =
-                    unsafe { buffer.as_mut_ptr().add((corner[0] * TILE + corner[1]) * TILE + corner[2]) };
+                let block = unsafe {
+                    buffer.as_mut_ptr().add((corner[0] * T::TILE[1] + corner[1]) * T::TILE[2] + corner[2])
+                };
                 let mut sums = [[<T::Vector<S>>::splat(simd, T::ZERO); BY]; BZ];
                 for (dz, plane) in sums.iter_mut().enumerate() {
                     for (dy, sum) in plane.iter_mut().enumerate() {
                         // SAFETY: a row of the block.
-                        *sum = unsafe { <T::Vector<S>>::load(simd, block.add((dz * TILE + dy) * TILE)) };
+                        *sum = unsafe {
+                            <T::Vector<S>>::load(simd, block.add((dz * T::TILE[1] + dy) * T::TILE[2]))
+                        };
                     }
                 }
                 while full != 0 {
                     let slot = full.trailing_zeros() as usize;
                     full &= full - 1;
                     // SAFETY: set bits are slots below T::PACK; the corner lies within the rows.
-                    let (gz, gy, gx) = unsafe { rows(pack.factors, slot, corner) };
+                    let (gz, gy, gx) = unsafe { rows::<T, _>(pack.factors, slot, corner) };
                     // SAFETY: as above.
                     let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
                     let mut planes = [gx; BZ];
@@ -254,13 +289,11 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     let slot = part.trailing_zeros() as usize;
                     part &= part - 1;
                     // SAFETY: as above, for the squares too.
-                    let (gz, gy, gx) = unsafe { rows(pack.factors, slot, corner) };
+                    let (gz, gy, gx) = unsafe { rows::<T, _>(pack.factors, slot, corner) };
                     // SAFETY: as above.
-                    let (qz, qy, qx) = unsafe { rows(pack.squares, slot, corner) };
+                    let (qz, qy, qx) = unsafe { rows::<T, _>(pack.squares, slot, corner) };
                     // SAFETY: as above.
-                    let (gx, qx) =
-                        unsafe { (<T::Vector<S>>::load(simd, gx), <T::Vector<S>>::load(simd, qx)) };
-                    let limit = <T::Vector<S>>::splat(simd, limit);
+                    let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
                     for dz in 0..BZ {
                         // SAFETY: as above.
                         let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
@@ -268,7 +301,8 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                         for dy in 0..BY {
                             // SAFETY: as above.
                             let (g, q) = unsafe { (*gy.add(dy), q + *qy.add(dy)) };
-                            let kept = qx.add(<T::Vector<S>>::splat(simd, q)).le(limit);
+                            // SAFETY: as above.
+                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, limit - q)) };
                             let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
                             sums[dz][dy] = sum.select(kept, sums[dz][dy]);
                         }
@@ -277,7 +311,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                 for (dz, plane) in sums.iter().enumerate() {
                     for (dy, sum) in plane.iter().enumerate() {
                         // SAFETY: a row of the block.
-                        unsafe { sum.store(block.add((dz * TILE + dy) * TILE)) };
+                        unsafe { sum.store(block.add((dz * T::TILE[1] + dy) * T::TILE[2])) };
                     }
                 }
             }
@@ -290,18 +324,29 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
 /// # Safety
 /// The table has rows for the slot, and the corner lies within the tile.
 #[inline(always)]
-unsafe fn rows<T>(table: &[T], slot: usize, corner: [usize; 3]) -> (*const T, *const T, *const T) {
+unsafe fn rows<T: Real, E>(table: &[E], slot: usize, corner: [usize; 3]) -> (*const E, *const E, *const E) {
     // SAFETY: the caller's promise.
     unsafe {
-        let first = table.as_ptr().add(slot * ROWS);
-        (first.add(corner[0]), first.add(TILE + corner[1]), first.add(2 * TILE + corner[2]))
+        let first = table.as_ptr().add(slot * pack::rows::<T>());
+        (
+            first.add(corner[0]),
+            first.add(pack::row::<T>(1) + corner[1]),
+            first.add(pack::row::<T>(2) + corner[2]),
+        )
     }
 }
 
 impl<T: Real> Job<'_, T> {
-    /// Writes a tile, or adds it; `None` is a tile of zeros.
+    /// Writes a tile, or adds it. The buffer comes with the steps between its planes and rows; `None` is a
+    /// tile of zeros.
     #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, start: [usize; 3], extent: [usize; 3], buffer: Option<&[T]>) {
+    pub(super) fn write<S: Simd>(
+        &self,
+        simd: S,
+        start: [usize; 3],
+        extent: [usize; 3],
+        buffer: Option<(&[T], [usize; 2])>,
+    ) {
         if buffer.is_none() && self.accumulate {
             return;
         }
@@ -316,14 +361,19 @@ impl<T: Real> Job<'_, T> {
                     + start[2] as isize * step;
                 // SAFETY: the voxel lies within the grid.
                 let row = unsafe { self.out.offset(offset) };
-                let Some(buffer) = buffer else {
-                    for x in 0..extent[2] {
-                        // SAFETY: as above.
-                        unsafe { *row.offset(x as isize * step) = T::ZERO };
+                let Some((buffer, pitch)) = buffer else {
+                    if step == 1 {
+                        // SAFETY: the row of the tile lies within the grid; zero bytes are zeros.
+                        unsafe { row.write_bytes(0, extent[2]) };
+                    } else {
+                        for x in 0..extent[2] {
+                            // SAFETY: the voxel lies within the grid.
+                            unsafe { *row.offset(x as isize * step) = T::ZERO };
+                        }
                     }
                     continue;
                 };
-                let sums = &buffer[(z * TILE + y) * TILE..][..TILE];
+                let sums = &buffer[z * pitch[0] + y * pitch[1]..][..extent[2]];
                 let mut x = 0;
                 while step == 1 && x + lanes <= extent[2] {
                     // SAFETY: a vector within the buffer's row and the grid's row.
@@ -335,7 +385,7 @@ impl<T: Real> Job<'_, T> {
                     }
                     x += lanes;
                 }
-                for (x, &sum) in sums.iter().enumerate().take(extent[2]).skip(x) {
+                for (x, &sum) in sums.iter().enumerate().skip(x) {
                     // SAFETY: the voxel lies within the grid.
                     unsafe {
                         let to = row.offset(x as isize * step);

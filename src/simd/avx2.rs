@@ -52,6 +52,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn join(low: F64, high: F64) -> F32 {
+        // The low half of every mask; the shuffle works in 128-bit lanes, the permutation puts them in order.
+        op!({
+            let halves = _mm256_shuffle_ps::<0x88>(_mm256_castpd_ps(low.0), _mm256_castpd_ps(high.0));
+            F32(_mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(_mm256_castps_pd(halves))))
+        })
+    }
+
+    #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {
         op!(F32(_mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0))))
     }

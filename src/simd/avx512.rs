@@ -52,6 +52,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn join(low: __mmask8, high: __mmask8) -> __mmask16 {
+        op!(_mm512_kunpackb(__mmask16::from(high), __mmask16::from(low)))
+    }
+
+    #[inline(always)]
     fn narrow(low: F64, high: F64) -> F32 {
         op!({
             let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));

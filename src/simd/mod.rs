@@ -17,7 +17,8 @@ mod portable;
 /// A tier: the proof that it may be used, and its vectors.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const ISA: Isa;
-    /// How many vectors the registers hold. (A portable vector takes two registers.)
+    /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
+    /// takes two registers.)
     const VECTORS: usize;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
@@ -28,6 +29,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// The lower and the upper half of the lanes, each exactly as f64.
     fn widen(v: Self::F32) -> [Self::F64; 2];
+    /// The masks of two vectors of f64 as that of the vector of f32 which they make.
+    fn join(
+        low: <Self::F64 as Vector>::Mask,
+        high: <Self::F64 as Vector>::Mask,
+    ) -> <Self::F32 as Vector>::Mask;
     /// Two vectors of f64 rounded to one of f32.
     fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
 }

@@ -28,6 +28,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn join(low: f64x4, high: f64x4) -> f32x8 {
+        let (low, high) = (low.to_array(), high.to_array());
+        let half = |mask: f64| f32::from_bits(mask.to_bits() as u32);
+        f32x8::new(std::array::from_fn(|i| if i < 4 { half(low[i]) } else { half(high[i - 4]) }))
+    }
+
+    #[inline(always)]
     fn narrow(low: f64x4, high: f64x4) -> f32x8 {
         let (low, high) = (low.to_array(), high.to_array());
         f32x8::new(std::array::from_fn(|i| if i < 4 { low[i] as f32 } else { high[i - 4] as f32 }))

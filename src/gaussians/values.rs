@@ -1,0 +1,94 @@
+//! Values out of range: found in one pass without a branch per centre, named once found.
+
+use crate::error::{Error, ErrorKind};
+
+use super::Normalization;
+use super::sort::{Chunk, Sort};
+
+impl Sort<'_> {
+    fn needs_isotropic(&self) -> bool {
+        self.rules.normalization == Normalization::Reference
+    }
+
+    /// Pass 1: whether all values are in range.
+    pub(super) fn check(&self, chunk: &mut Chunk) {
+        let rows = || chunk.rows.clone();
+        chunk.good = self.centers.all_good(rows(), false)
+            && self.amplitudes.is_none_or(|table| table.all_good(rows(), false));
+        if let Err(table) = &self.sigmas {
+            chunk.good &= table.all_good(rows(), true);
+            if self.needs_isotropic() && table.columns == 3 {
+                chunk.good &= rows().fold(true, |all, row| {
+                    let [a, b, c] = [0, 1, 2].map(|axis| table.get(row, axis));
+                    all & (a == b) & (b == c)
+                });
+            }
+        }
+    }
+
+    pub(super) fn bad_shared_sigma(&self) -> bool {
+        let good = |values: &[f64; 3]| {
+            values.iter().all(|sigma| sigma.is_finite() && *sigma > 0.0)
+                && !(self.needs_isotropic() && values.iter().any(|sigma| *sigma != values[0]))
+        };
+        self.count > 0 && self.sigmas.is_ok_and(|values| !good(&values))
+    }
+
+    /// The error for the first value that did not pass.
+    pub(super) fn first_bad_value(&self) -> Error {
+        let mut by_axis = [0; 3];
+        self.order.iter().enumerate().for_each(|(j, &axis)| by_axis[axis] = j);
+        for row in 0..self.count {
+            let (center, sigma) = (self.center(row), self.sigma(row));
+            for (axis, j) in by_axis.into_iter().enumerate() {
+                let (c, s) = (center[j], sigma[j]);
+                if !c.is_finite() {
+                    let text = format!("centers: centre {row}, axis {axis} is {c:?}, not finite");
+                    return Error::new(ErrorKind::Value, text);
+                }
+                if !(s.is_finite() && s > 0.0) {
+                    let text =
+                        format!("sigmas: centre {row}, axis {axis} is {s:?}, not finite and above zero");
+                    return Error::new(ErrorKind::Value, text);
+                }
+            }
+            let amplitude = self.amplitude(row);
+            if !amplitude.is_finite() {
+                let text = format!("amplitudes: centre {row} is {amplitude:?}, not finite");
+                return Error::new(ErrorKind::Value, text);
+            }
+            if self.needs_isotropic() && sigma.iter().any(|s| *s != sigma[0]) {
+                let sigma = by_axis.map(|j| sigma[j]);
+                return Error::new(
+                    ErrorKind::Option,
+                    format!(
+                        "the reference normalization needs one sigma for all axes; centre {row} has {sigma:?}"
+                    ),
+                );
+            }
+        }
+        unreachable!("a bad value was seen")
+    }
+
+    pub(super) fn unreachable(&self, row: usize) -> Error {
+        let mut by_axis = [0; 3];
+        self.order.iter().enumerate().for_each(|(j, &axis)| by_axis[axis] = j);
+        let (center, sigma) = (self.center(row), self.sigma(row));
+        Error::new(
+            ErrorKind::Value,
+            format!(
+                "centre {row} at {:?} with sigmas {:?} covers, or lies away from the grid, more voxels than can be indexed",
+                by_axis.map(|j| center[j]),
+                by_axis.map(|j| sigma[j])
+            ),
+        )
+    }
+
+    pub(super) fn weight_overflow(&self, row: usize) -> Error {
+        let amplitude = self.amplitude(row);
+        Error::new(
+            ErrorKind::Value,
+            format!("amplitudes: centre {row} is {amplitude:?}, which overflows once it is normalised"),
+        )
+    }
+}
