@@ -5,7 +5,7 @@
 #
 # PYTHON is an interpreter with numpy and nibabel (tqdm, too, if its bar is to be seen), LIBRARIES the folder where cargo
 # has put libvoxlane.so and libvoxlane.a, such as target/release. Needs g++, clang++, gfortran, cmake, pkg-config; what
-# may be absent (Julia, cargo-c) is said in a line that begins with "skipped: ".
+# may be absent (Julia, cargo-c) is said in a line that begins with "SKIPPED: ".
 set -eu
 
 python=$1
@@ -82,7 +82,7 @@ step 'struct layouts of Voxlane.jl' "$python" "$tests/julia/layout.py" "$include
 if command -v julia >/dev/null; then
     step 'voxlane.jl loads' with_library julia --startup-file=no -e 'include(ARGS[1])' "$include/Voxlane.jl"
 else
-    echo 'skipped: Voxlane.jl was not run: there is no julia'
+    echo 'SKIPPED: Voxlane.jl was not run: there is no julia'
 fi
 
 # --- examples ---------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ examples() {
     diff "$tests/examples.txt" "$work/found"
 }
 step 'examples, the highest instruction set' examples
-grep '^skipped: ' "$work/examples" || true
+grep '^SKIPPED: ' "$work/examples" || true
 export VOXLANE_ISA=portable
 step 'examples, the portable instruction set' examples
 unset VOXLANE_ISA
@@ -235,7 +235,7 @@ by_cargo_c() {
 if cargo cinstall --version >/dev/null 2>&1; then
     step 'cargo cinstall gives the same files' by_cargo_c
 else
-    echo 'skipped: cargo cinstall was not run: cargo-c is not installed'
+    echo 'SKIPPED: cargo cinstall was not run: cargo-c is not installed'
 fi
 
 # --- the README's examples --------------------------------------------------------------------------------------

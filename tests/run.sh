@@ -47,6 +47,7 @@ done
 for script in tests/python/test_*.py; do
     step "$(basename "$script" .py | tr _ ' ')" "$python" "$script"
 done
+step "languages" sh tests/languages.sh "$python" "$VOXLANE_TARGET/release"
 
 printf '\n== summary\n'
 grep -hE '^tiers|SKIPPED' "$logs"/*.log | sort | uniq -c | sed -E 's/^ *([0-9]+) /\1 x /'

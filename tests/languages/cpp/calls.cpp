@@ -199,6 +199,7 @@ void gaussians_add_up() {
     voxlane::gaussian_options periodic;
     periodic.normalization = voxlane::normalization::mass;
     periodic.support = voxlane::support::ball;
+    periodic.sampling = voxlane::sampling::voxel;
     periodic.periodic = {true, true, true};
     expect(voxlane::try_sum_gaussians(both, {voxlane::view(singles.data(), shape)}, periodic) == VOXLANE_OK, "floats");
     double sum = 0;

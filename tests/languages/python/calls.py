@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import math
 import os
 import signal
 import subprocess
@@ -173,6 +174,17 @@ def test_sums():
         [[1, 2, 3]], 0.9, (8, 8, 8), normalization="mass", support="ball", periodic=True, dtype="f8"
     ).sum()
     assert abs(total - 1) < 1e-12
+
+
+def test_means_over_voxels():
+    def means(center, sigma, count):
+        edges = (numpy.arange(count + 1) - 0.5 - center) / (sigma * math.sqrt(2))
+        return sigma * math.sqrt(math.pi / 2) * numpy.diff([math.erf(edge) for edge in edges])
+
+    center = (4.1, 3.7, 4.4)
+    values = voxlane.sum_gaussians([center], 0.4, (9, 9, 9), sampling="voxel", eps=0, dtype="f8")
+    exact = numpy.einsum("i,j,k", *(means(coordinate, 0.4, 9) for coordinate in center))
+    assert abs(values - exact).max() < 1e-13
 
 
 def test_the_question_s_sum():
