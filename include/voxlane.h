@@ -544,7 +544,7 @@ voxlane_status voxlane_steepest(const struct voxlane_array *image,
 /**
  * The function of the question this kernel answers: labels of a dense float volume as floats, all defaults.
  *
- * `image` and `labels` hold shape[0]*shape[1]*shape[2] floats each, the last axis contiguous. Faces get label
+ * `image` and `labels` hold as many floats as the shape has voxels, the last axis contiguous. Faces get label
  * 0. Returns as voxlane_steepest.
  */
 voxlane_status voxlane_create_label(const float *image, const size_t *shape, float *labels);
@@ -577,7 +577,7 @@ voxlane_status voxlane_sum_gaussians(const struct voxlane_gaussians *gaussians,
  * The function of the question this kernel answers: `count` centres (z, y, x each, dense) of one sigma on a dense
  * float grid, each Gaussian times 1 / sqrt(2 pi sigma^2).
  *
- * `grid` holds shape[0]*shape[1]*shape[2] floats, the last axis contiguous. Returns as voxlane_sum_gaussians.
+ * `grid` holds as many floats as the shape has voxels, the last axis contiguous. Returns as voxlane_sum_gaussians.
  */
 voxlane_status voxlane_gauss_grid(const double *centers,
                                   size_t count,

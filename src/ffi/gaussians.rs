@@ -203,7 +203,7 @@ pub unsafe extern "C" fn voxlane_sum_gaussians(
 /// The function of the question this kernel answers: `count` centres (z, y, x each, dense) of one sigma on a dense
 /// float grid, each Gaussian times 1 / sqrt(2 pi sigma^2).
 ///
-/// `grid` holds shape[0]*shape[1]*shape[2] floats, the last axis contiguous. Returns as voxlane_sum_gaussians.
+/// `grid` holds as many floats as the shape has voxels, the last axis contiguous. Returns as voxlane_sum_gaussians.
 ///
 /// # Safety
 /// Every non-NULL pointer leads to as many numbers as said.

@@ -181,7 +181,7 @@ pub unsafe extern "C" fn voxlane_steepest(
 
 /// The function of the question this kernel answers: labels of a dense float volume as floats, all defaults.
 ///
-/// `image` and `labels` hold shape[0]*shape[1]*shape[2] floats each, the last axis contiguous. Faces get label
+/// `image` and `labels` hold as many floats as the shape has voxels, the last axis contiguous. Faces get label
 /// 0. Returns as voxlane_steepest.
 ///
 /// # Safety
