@@ -230,6 +230,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
+    assert!(BY <= <S::F64 as Vector>::LANES);
     assert!(buffer.len() >= voxels::<T>() && pack.factors.len() >= T::PACK * pack::rows::<T>());
     assert!(!BALL || pack.squares.len() >= T::PACK * pack::rows::<T>());
     let [touched_z, touched_y, touched_x] = &pack.touched;
@@ -294,15 +295,22 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     let (qz, qy, qx) = unsafe { rows::<T, _>(pack.squares, slot, corner) };
                     // SAFETY: as above.
                     let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
+                    // SAFETY: as above; a vector from row y on ends at the latest in row x.
+                    let y_squares = unsafe { S::F64::load(simd, qy) };
                     for dz in 0..BZ {
                         // SAFETY: as above.
                         let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
                         let plane = gx.mul(<T::Vector<S>>::splat(simd, g));
+                        // What is left for x in each row. All rows at once, and through memory, from where
+                        // they are broadcast for nothing.
+                        let mut left = [0.0; 8];
+                        // SAFETY: the array holds the lanes of the widest tier.
+                        unsafe { S::F64::splat(simd, limit - q).sub(y_squares).store(left.as_mut_ptr()) };
                         for dy in 0..BY {
                             // SAFETY: as above.
-                            let (g, q) = unsafe { (*gy.add(dy), q + *qy.add(dy)) };
+                            let g = unsafe { *gy.add(dy) };
                             // SAFETY: as above.
-                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, limit - q)) };
+                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, left[dy])) };
                             let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
                             sums[dz][dy] = sum.select(kept, sums[dz][dy]);
                         }
