@@ -79,6 +79,58 @@
 #define VOXLANE_F64 8
 
 /**
+ * Direction: scores are centre minus neighbour, labels lead to lower values.
+ */
+#define VOXLANE_DESCENT 0
+
+/**
+ * Direction: scores are neighbour minus centre, labels lead to higher values.
+ */
+#define VOXLANE_ASCENT 1
+
+/**
+ * Minima: the centre takes part with score -100 and the first NaN score wins, as in the NumPy code this
+ * reproduces. Choose it only to reproduce that code.
+ */
+#define VOXLANE_MINIMA_REFERENCE 0
+
+/**
+ * Minima: label 13 where every neighbour's score is below 0, or there is no neighbour. NaN never wins.
+ */
+#define VOXLANE_MINIMA_STRICT 1
+
+/**
+ * Minima: label 13 where every neighbour's score is at most 0. Every other label leads strictly downhill (uphill
+ * for ascent), so labels can be followed without cycles. NaN never wins.
+ */
+#define VOXLANE_MINIMA_FLAT 2
+
+/**
+ * Border: voxels on the axis' two faces get label 0 and slope 0.
+ */
+#define VOXLANE_BORDER_SKIP 0
+
+/**
+ * Border: voxels on the faces use the neighbours that exist.
+ */
+#define VOXLANE_BORDER_INSIDE 1
+
+/**
+ * Border: neighbours wrap around.
+ */
+#define VOXLANE_BORDER_PERIODIC 2
+
+/**
+ * Label of a voxel that has no better neighbour.
+ */
+#define VOXLANE_LABEL_CENTER 13
+
+/**
+ * Label of a voxel that the mask removes.
+ */
+#define VOXLANE_LABEL_MASKED 27
+
+/**
  * Normalization: peaks of height A.
  */
 #define VOXLANE_NORM_PEAK 0
@@ -139,61 +191,53 @@
 #define VOXLANE_ISA_AVX512 3
 
 /**
- * Direction: scores are centre minus neighbour, labels lead to lower values.
- */
-#define VOXLANE_DESCENT 0
-
-/**
- * Direction: scores are neighbour minus centre, labels lead to higher values.
- */
-#define VOXLANE_ASCENT 1
-
-/**
- * Minima: the centre takes part with score -100 and the first NaN score wins, as in the NumPy code this
- * reproduces. Choose it only to reproduce that code.
- */
-#define VOXLANE_MINIMA_REFERENCE 0
-
-/**
- * Minima: label 13 where every neighbour's score is below 0, or there is no neighbour. NaN never wins.
- */
-#define VOXLANE_MINIMA_STRICT 1
-
-/**
- * Minima: label 13 where every neighbour's score is at most 0. Every other label leads strictly downhill (uphill
- * for ascent), so labels can be followed without cycles. NaN never wins.
- */
-#define VOXLANE_MINIMA_FLAT 2
-
-/**
- * Border: voxels on the axis' two faces get label 0 and slope 0.
- */
-#define VOXLANE_BORDER_SKIP 0
-
-/**
- * Border: voxels on the faces use the neighbours that exist.
- */
-#define VOXLANE_BORDER_INSIDE 1
-
-/**
- * Border: neighbours wrap around.
- */
-#define VOXLANE_BORDER_PERIODIC 2
-
-/**
- * Label of a voxel that has no better neighbour.
- */
-#define VOXLANE_LABEL_CENTER 13
-
-/**
- * Label of a voxel that the mask removes.
- */
-#define VOXLANE_LABEL_MASKED 27
-
-/**
  * What every fallible function returns: 0 is success, negative values are errors and are never reused.
  */
 typedef int32_t voxlane_status;
+
+/**
+ * A 3-D array that is only read. A dense array of shape {nz, ny, nx} has strides {ny*nx, nx, 1}.
+ */
+typedef struct voxlane_array {
+  /**
+   * Element (0, 0, 0), aligned to the element type.
+   */
+  const void *data;
+  /**
+   * Voxels along each axis, each at least 1.
+   */
+  size_t shape[3];
+  /**
+   * Elements from one voxel to the next along each axis; may be negative, or 0 to repeat a plane.
+   */
+  ptrdiff_t stride[3];
+  /**
+   * Element type, VOXLANE_U8 to VOXLANE_F64.
+   */
+  int32_t dtype;
+} voxlane_array;
+
+/**
+ * A 3-D array that is written. No two of its voxels may share memory.
+ */
+typedef struct voxlane_array_mut {
+  /**
+   * Element (0, 0, 0), aligned to the element type.
+   */
+  void *data;
+  /**
+   * Voxels along each axis, each at least 1.
+   */
+  size_t shape[3];
+  /**
+   * Elements from one voxel to the next along each axis; may be negative.
+   */
+  ptrdiff_t stride[3];
+  /**
+   * Element type, VOXLANE_U8 to VOXLANE_F64.
+   */
+  int32_t dtype;
+} voxlane_array_mut;
 
 /**
  * Called with the fraction done, from 0 to 1, on the calling thread only: at the start, at the end, and in
@@ -202,6 +246,71 @@ typedef int32_t voxlane_status;
  * It must return: no longjmp, no C++ exception. It may call voxlane.
  */
 typedef int (*voxlane_progress_fn)(void *user, double fraction);
+
+/**
+ * Options of voxlane_steepest. Begin with voxlane_steepest_options_init, then change fields.
+ */
+typedef struct voxlane_steepest_options {
+  /**
+   * sizeof(voxlane_steepest_options).
+   */
+  size_t struct_size;
+  /**
+   * VOXLANE_DESCENT or VOXLANE_ASCENT.
+   */
+  int32_t direction;
+  /**
+   * VOXLANE_MINIMA_REFERENCE, _STRICT or _FLAT.
+   */
+  int32_t minima;
+  /**
+   * VOXLANE_BORDER_SKIP, _INSIDE or _PERIODIC for each axis. A voxel on any skipped face is skipped.
+   */
+  int32_t border[3];
+  /**
+   * Highest instruction set to use, VOXLANE_ISA_AUTO to VOXLANE_ISA_AVX512.
+   */
+  int32_t isa;
+  /**
+   * Threads to use at most: 0 is the environment variable VOXLANE_THREADS or all, 1 the caller's thread.
+   */
+  int32_t threads;
+  /**
+   * Must be 0.
+   */
+  int32_t reserved;
+  /**
+   * Voxel size along each axis, in any one unit, above 0. {0, 0, 0} means {1, 1, 1}.
+   */
+  double spacing[3];
+  /**
+   * NULL, or 27 finite weights in place of 1 / distance; that of the centre is not used.
+   */
+  const double *weights;
+  /**
+   * NULL, or a U8 array of the image's shape. A voxel where it is 0 gets label 27 and slope 0, and is
+   * nobody's neighbour. Skipped faces stay 0.
+   */
+  const struct voxlane_array *mask;
+  /**
+   * NULL, or an F32 or F64 array of the image's shape that receives the largest score among the
+   * neighbours that took part: -infinity where none did, NaN where a NaN won (VOXLANE_MINIMA_REFERENCE).
+   */
+  const struct voxlane_array_mut *slope;
+  /**
+   * Half-open range of axis 0 to compute; {0, 0} means all. Nothing else is written, but neighbours outside
+   * it are read: a slab with one plane of halo on either side gets the whole volume's labels.
+   */
+  size_t planes[2];
+  /**
+   * NULL, or called with the fraction done.
+   */
+  voxlane_progress_fn progress;
+  /**
+   * Handed to `progress`.
+   */
+  void *progress_user;
+} voxlane_steepest_options;
 
 /**
  * Options of voxlane_sum_gaussians. Begin with voxlane_gaussian_options_init, then change fields.
@@ -302,28 +411,6 @@ typedef struct voxlane_gaussians {
 } voxlane_gaussians;
 
 /**
- * A 3-D array that is written. No two of its voxels may share memory.
- */
-typedef struct voxlane_array_mut {
-  /**
-   * Element (0, 0, 0), aligned to the element type.
-   */
-  void *data;
-  /**
-   * Voxels along each axis, each at least 1.
-   */
-  size_t shape[3];
-  /**
-   * Elements from one voxel to the next along each axis; may be negative.
-   */
-  ptrdiff_t stride[3];
-  /**
-   * Element type, VOXLANE_U8 to VOXLANE_F64.
-   */
-  int32_t dtype;
-} voxlane_array_mut;
-
-/**
  * A regular grid: voxel (i, j, k) lies at origin + (i, j, k) * spacing, evaluated in double.
  */
 typedef struct voxlane_grid {
@@ -340,93 +427,6 @@ typedef struct voxlane_grid {
    */
   double spacing[3];
 } voxlane_grid;
-
-/**
- * A 3-D array that is only read. A dense array of shape {nz, ny, nx} has strides {ny*nx, nx, 1}.
- */
-typedef struct voxlane_array {
-  /**
-   * Element (0, 0, 0), aligned to the element type.
-   */
-  const void *data;
-  /**
-   * Voxels along each axis, each at least 1.
-   */
-  size_t shape[3];
-  /**
-   * Elements from one voxel to the next along each axis; may be negative, or 0 to repeat a plane.
-   */
-  ptrdiff_t stride[3];
-  /**
-   * Element type, VOXLANE_U8 to VOXLANE_F64.
-   */
-  int32_t dtype;
-} voxlane_array;
-
-/**
- * Options of voxlane_steepest. Begin with voxlane_steepest_options_init, then change fields.
- */
-typedef struct voxlane_steepest_options {
-  /**
-   * sizeof(voxlane_steepest_options).
-   */
-  size_t struct_size;
-  /**
-   * VOXLANE_DESCENT or VOXLANE_ASCENT.
-   */
-  int32_t direction;
-  /**
-   * VOXLANE_MINIMA_REFERENCE, _STRICT or _FLAT.
-   */
-  int32_t minima;
-  /**
-   * VOXLANE_BORDER_SKIP, _INSIDE or _PERIODIC for each axis. A voxel on any skipped face is skipped.
-   */
-  int32_t border[3];
-  /**
-   * Highest instruction set to use, VOXLANE_ISA_AUTO to VOXLANE_ISA_AVX512.
-   */
-  int32_t isa;
-  /**
-   * Threads to use at most: 0 is the environment variable VOXLANE_THREADS or all, 1 the caller's thread.
-   */
-  int32_t threads;
-  /**
-   * Must be 0.
-   */
-  int32_t reserved;
-  /**
-   * Voxel size along each axis, in any one unit, above 0. {0, 0, 0} means {1, 1, 1}.
-   */
-  double spacing[3];
-  /**
-   * NULL, or 27 finite weights in place of 1 / distance; that of the centre is not used.
-   */
-  const double *weights;
-  /**
-   * NULL, or a U8 array of the image's shape. A voxel where it is 0 gets label 27 and slope 0, and is
-   * nobody's neighbour. Skipped faces stay 0.
-   */
-  const struct voxlane_array *mask;
-  /**
-   * NULL, or an F32 or F64 array of the image's shape that receives the largest score among the
-   * neighbours that took part: -infinity where none did, NaN where a NaN won (VOXLANE_MINIMA_REFERENCE).
-   */
-  const struct voxlane_array_mut *slope;
-  /**
-   * Half-open range of axis 0 to compute; {0, 0} means all. Nothing else is written, but neighbours outside
-   * it are read: a slab with one plane of halo on either side gets the whole volume's labels.
-   */
-  size_t planes[2];
-  /**
-   * NULL, or called with the fraction done.
-   */
-  voxlane_progress_fn progress;
-  /**
-   * Handed to `progress`.
-   */
-  void *progress_user;
-} voxlane_steepest_options;
 
 /**
  * Success.
@@ -513,133 +513,6 @@ const char *voxlane_status_string(voxlane_status status);
  * none. Never NULL; valid until this thread's next failure or its end. Success does not change it.
  */
 const char *voxlane_last_error(void);
-
-/**
- * Fills options with the defaults: eps 1e-6, peak normalization, box support, point sampling, clipped, overwriting,
- * automatic instruction set, all threads. NULL is ignored.
- */
-void voxlane_gaussian_options_init(struct voxlane_gaussian_options *options);
-
-/**
- * Sums Gaussians on a grid: A * N * exp(-(z-cz)^2/(2 sz^2) - (y-cy)^2/(2 sy^2) - (x-cx)^2/(2 sx^2)) for each centre,
- * cut off where it falls below eps of its peak. `options` may be NULL: all defaults.
- *
- * With K the number of centres that reach a voxel, the error against the exact sum without cutoff is at most
- * eps * sum|A N| + (6e-6 + 6e-8 K) * sum|A N g| for an F32 grid, and with 3e-14 and 1.2e-16 for an F64 grid; the first
- * sum is over all centres, the second over those that reach the voxel. The result is the same bits for every
- * number of threads; between instruction sets it may differ within the bound.
- *
- * Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION, _VALUE (with
- * the index of the centre), _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
- *
- * Memory: under 48 bytes a centre and 8 MiB a thread. Safe to call from any number of threads at once.
- */
-voxlane_status voxlane_sum_gaussians(const struct voxlane_gaussians *gaussians,
-                                     const struct voxlane_grid *grid,
-                                     const struct voxlane_gaussian_options *options);
-
-/**
- * The function of the question this kernel answers: `count` centres (z, y, x each, dense) of one sigma on a dense
- * float grid, each Gaussian times 1 / sqrt(2 pi sigma^2).
- *
- * `grid` holds shape[0]*shape[1]*shape[2] floats, the last axis contiguous. Returns as voxlane_sum_gaussians.
- */
-voxlane_status voxlane_gauss_grid(const double *centers,
-                                  size_t count,
-                                  double sigma,
-                                  double eps,
-                                  const size_t *shape,
-                                  const double *origin,
-                                  const double *spacing,
-                                  float *grid);
-
-/**
- * Version of the library that runs, as `major << 16 | minor << 8 | patch`; VOXLANE_VERSION is that of the
- * header.
- */
-uint32_t voxlane_version(void);
-
-/**
- * Version of the library that runs, as "major.minor.patch". Never NULL, valid for ever.
- */
-const char *voxlane_version_string(void);
-
-/**
- * The number in the shared library's SONAME. Programs and libraries with the same number fit each other.
- */
-uint32_t voxlane_abi_version(void);
-
-/**
- * The instruction set that a call with VOXLANE_ISA_AUTO takes: VOXLANE_ISA_PORTABLE, _AVX2 or _AVX512. Or
- * VOXLANE_ERR_ISA if the environment variable VOXLANE_ISA is misspelt or asks for too much.
- */
-int32_t voxlane_isa_active(void);
-
-/**
- * 1 if this machine runs an instruction set, 0 if it does not or the number is unknown. VOXLANE_ISA_AUTO is
- * always supported.
- */
-int32_t voxlane_isa_supported(int32_t isa);
-
-/**
- * "auto", "portable", "avx2" or "avx512", as the environment variable VOXLANE_ISA takes them (but for
- * auto); "unknown" for any other number. Never NULL, valid for ever.
- */
-const char *voxlane_isa_name(int32_t isa);
-
-/**
- * The size in bytes of a struct as the library has it, for bindings that write the structs out themselves:
- * 1 voxlane_array, 2 voxlane_array_mut, 3 voxlane_steepest_options, 4 voxlane_gaussians, 5 voxlane_grid,
- * 6 voxlane_gaussian_options; 0 for any other number.
- */
-size_t voxlane_sizeof(int32_t which);
-
-/**
- * A fixed English text for a status; "unknown status" for a number that is none. Never NULL, valid for
- * ever.
- */
-const char *voxlane_status_string(voxlane_status status);
-
-/**
- * The text of this thread's last failure, with the offending numbers: one line of UTF-8, empty if there was
- * none. Never NULL; valid until this thread's next failure or its end. Success does not change it.
- */
-const char *voxlane_last_error(void);
-
-/**
- * Fills options with the defaults: descent, reference minima, skipped borders, cubic voxels, all planes, automatic
- * instruction set, all threads. NULL is ignored.
- */
-void voxlane_steepest_options_init(struct voxlane_steepest_options *options);
-
-/**
- * Labels every voxel with the index of its steepest neighbour.
- *
- * Neighbour i = 9*(dz+1) + 3*(dy+1) + (dx+1) lies at offset (dz, dy, dx), each -1, 0 or 1, and 13 is the voxel
- * itself. Its score is the difference of the two values times 1 / distance; the label is the lowest index
- * among the largest scores. Differences are rounded once in float for U8, I8, U16, I16 and F32 images and once in
- * double for U32, I32 and F64; products once in double. Labels are the same bits on every machine, for every number of
- * threads, strides and range of planes.
- *
- * `labels` is U8 or F32, of the image's shape. `options` may be NULL: all defaults.
- *
- * Returns VOXLANE_OK; or, with every output untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION,
- * _VALUE, _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
- *
- * Time: about a nanosecond a voxel and thread with AVX-512. Memory: under 1 MiB a thread. Safe to call from any number of
- * threads at once.
- */
-voxlane_status voxlane_steepest(const struct voxlane_array *image,
-                                const struct voxlane_array_mut *labels,
-                                const struct voxlane_steepest_options *options);
-
-/**
- * The function of the question this kernel answers: labels of a dense float volume as floats, all defaults.
- *
- * `image` and `labels` hold shape[0]*shape[1]*shape[2] floats each, the last axis contiguous. Faces get label
- * 0. Returns as voxlane_steepest.
- */
-voxlane_status voxlane_create_label(const float *image, const size_t *shape, float *labels);
 
 /**
  * Fills options with the defaults: descent, reference minima, skipped borders, cubic voxels, all planes, automatic

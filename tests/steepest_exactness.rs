@@ -385,3 +385,63 @@ fn random_cases_of_everything() {
     }
     println!("{cases} random cases on each tier");
 }
+
+/// Volumes that are cut into several pieces along x, or into several marches along z.
+#[test]
+fn long_rows_and_long_marches() {
+    let mut random = Random(2);
+    for shape in [[3, 5, 700], [5, 4, 257], [600, 4, 3], [300, 3, 20], [40, 9, 64]] {
+        for border in [[Border::Skip; 3], [Border::Inside; 3], [Border::Periodic; 3]] {
+            let options = Options { border, ..Options::default() };
+            let [nz, ny, nx] = shape;
+            for kind in 0..3 {
+                let image = Array3::from_shape_simple_fn(shape, || f32::random(&mut random, kind));
+                check(image.view(), None, &options, &mut random, "long f32");
+                let image = Array3::from_shape_simple_fn(shape, || u8::random(&mut random, kind));
+                check(image.view(), None, &options, &mut random, "long u8");
+                let image = Array3::from_shape_simple_fn((nz, ny, nx), || i16::random(&mut random, kind));
+                check(image.view(), None, &options, &mut random, "long i16");
+            }
+        }
+    }
+}
+
+/// 8- and 16-bit images at both ends of their range beside each other, and a byte image in which every
+/// difference occurs.
+#[test]
+fn integers_at_both_ends_of_their_range() {
+    let mut random = Random(3);
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for border in [Border::Skip, Border::Inside] {
+            let options = Options { minima, border: [border; 3], ..Options::default() };
+            let bytes =
+                Array3::from_shape_simple_fn((9, 11, 70), || random.pick(&[0u8, 1, 99, 100, 101, 254, 255]));
+            check(bytes.view(), None, &options, &mut Random(4), "u8 ends");
+            let words =
+                Array3::from_shape_simple_fn((9, 11, 70), || random.pick(&[0u16, 1, 100, 65534, 65535]));
+            check(words.view(), None, &options, &mut Random(5), "u16 ends");
+            let signed = Array3::from_shape_simple_fn((9, 11, 70), || {
+                random.pick(&[i16::MIN, i16::MIN + 1, -1, 0, i16::MAX - 1, i16::MAX])
+            });
+            check(signed.view(), None, &options, &mut Random(6), "i16 ends");
+        }
+    }
+}
+
+/// Two neighbours of one class whose differences round to the same number though they differ: the lower index wins.
+#[test]
+fn differences_that_round_together() {
+    let mut random = Random(7);
+    for minima in [Minima::Reference, Minima::Strict] {
+        let options = Options { minima, border: [Border::Inside; 3], ..Options::default() };
+        let image = Array3::from_shape_simple_fn((8, 9, 40), || {
+            if random.chance(0.3) { 16_777_216.0 } else { random.unit() as f32 }
+        });
+        check(image.view(), None, &options, &mut Random(8), "2^24 and below 1");
+        // F64: one ulp apart, so that different differences give one product.
+        let image = Array3::from_shape_simple_fn((8, 9, 40), || {
+            1.0 + f64::EPSILON * random.below(5) as f64 + if random.chance(0.3) { 7.0 } else { 0.0 }
+        });
+        check(image.view(), None, &options, &mut Random(9), "f64 one ulp apart");
+    }
+}

@@ -4,11 +4,9 @@ use std::ffi::c_void;
 use std::mem::offset_of;
 
 use super::array::{self, voxlane_array, voxlane_array_mut};
+use super::progress::{progress_closure, voxlane_progress_fn};
 use super::status::{self, voxlane_status};
-use super::{
-    expect_pointer, expect_reserved, known, known_axes, known_isa, known_threads, progress_closure,
-    read_options, voxlane_progress_fn,
-};
+use super::{expect_pointer, expect_reserved, known, known_axes, known_isa, known_threads, read_options};
 use crate::error::Error;
 use crate::steepest::{Border, Direction, Minima, Steepest};
 use crate::volume::{ElementType, Volume, VolumeMut};

@@ -15,6 +15,9 @@
 //! Registers are loaded and stored once for all Gaussians of a pack, not once for each: a row held in the
 //! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
 //! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
+//!
+//! BALL costs two and a half times BOX here: most blocks of its surface are parts, and exact squares take two f64
+//! comparisons a vector. Packs of half the size, to keep the squares in the L1 cache, gained nothing.
 
 use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};

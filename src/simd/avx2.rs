@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
@@ -13,8 +14,12 @@ pub(crate) struct F32(__m256);
 #[derive(Clone, Copy)]
 pub(crate) struct F64(__m256d);
 
+#[derive(Clone, Copy)]
+pub(crate) struct I16(__m256i);
+
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     #[target_feature(enable = "avx2,fma")]
+    #[inline(never)]
     fn shell<K: Kernel>(kernel: K) -> K::Output {
         kernel.run(Avx2(()))
     }
@@ -32,9 +37,19 @@ macro_rules! op {
 }
 
 impl Simd for Avx2 {
+    const ISA: Isa = Isa::Avx2;
     const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
+    type I16 = I16;
+
+    #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm256_cvtps_pd(_mm256_castps256_ps128(v.0))),
+            F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(v.0))),
+        ])
+    }
 
     #[inline(always)]
     fn join(low: F64, high: F64) -> F32 {
@@ -245,5 +260,96 @@ impl VectorF64 for F64 {
     #[inline(always)]
     fn round_to_f32(self) -> Self {
         op!(F64(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))))
+    }
+}
+
+impl VectorI16 for I16 {
+    type Simd = Avx2;
+    type Mask = I16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    fn splat(_: Avx2, value: i16) -> Self {
+        op!(I16(_mm256_set1_epi16(value)))
+    }
+    #[inline(always)]
+    unsafe fn load(_: Avx2, from: *const i16) -> Self {
+        op!(I16(_mm256_loadu_si256(from.cast())))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        op!(_mm256_storeu_si256(to.cast(), self.0))
+    }
+    #[inline(always)]
+    unsafe fn store_low_bytes(self, to: *mut u8) {
+        op!({
+            let bytes = _mm256_and_si256(self.0, _mm256_set1_epi16(255));
+            let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
+            _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
+        })
+    }
+    #[inline(always)]
+    fn add_saturating(self, other: Self) -> Self {
+        op!(I16(_mm256_adds_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        op!(I16(_mm256_sub_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        op!(I16(_mm256_min_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        op!(I16(_mm256_max_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn mul_high(self, other: Self) -> Self {
+        op!(I16(_mm256_mulhi_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self) -> Self {
+        op!(I16(_mm256_sll_epi16(self.0, _mm_cvtsi32_si128(BITS as i32))))
+    }
+    #[inline(always)]
+    fn high_byte(self) -> Self {
+        op!(I16(_mm256_srai_epi16::<8>(self.0)))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> I16 {
+        op!(I16(_mm256_cmpgt_epi16(other.0, self.0)))
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> I16 {
+        op!(I16(_mm256_cmpeq_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn select(self, mask: I16, other: Self) -> Self {
+        op!(I16(_mm256_blendv_epi8(other.0, self.0, mask.0)))
+    }
+}
+
+impl Mask for I16 {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        op!(I16(_mm256_and_si256(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        op!(I16(_mm256_or_si256(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        op!(I16(_mm256_xor_si256(self.0, _mm256_set1_epi32(-1))))
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        // Two bits a lane in the byte mask; the even ones, closed up.
+        let mut bits = op!(_mm256_movemask_epi8(self.0) as u32) & 0x5555_5555;
+        for (shift, kept) in [(1, 0x3333_3333), (2, 0x0f0f_0f0f), (4, 0x00ff_00ff), (8, 0x0000_ffff)] {
+            bits = (bits | bits >> shift) & kept;
+        }
+        bits
     }
 }

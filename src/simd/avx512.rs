@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
@@ -13,8 +14,12 @@ pub(crate) struct F32(__m512);
 #[derive(Clone, Copy)]
 pub(crate) struct F64(__m512d);
 
+#[derive(Clone, Copy)]
+pub(crate) struct I16(__m512i);
+
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    #[inline(never)]
     fn shell<K: Kernel>(kernel: K) -> K::Output {
         kernel.run(Avx512(()))
     }
@@ -32,9 +37,19 @@ macro_rules! op {
 }
 
 impl Simd for Avx512 {
+    const ISA: Isa = Isa::Avx512;
     const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
+    type I16 = I16;
+
+    #[inline(always)]
+    fn widen(v: F32) -> [F64; 2] {
+        op!([
+            F64(_mm512_cvtps_pd(_mm512_castps512_ps256(v.0))),
+            F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(v.0))),
+        ])
+    }
 
     #[inline(always)]
     fn join(low: __mmask8, high: __mmask8) -> __mmask16 {
@@ -228,5 +243,87 @@ impl VectorF64 for F64 {
     #[inline(always)]
     fn round_to_f32(self) -> Self {
         op!(F64(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))))
+    }
+}
+
+impl VectorI16 for I16 {
+    type Simd = Avx512;
+    type Mask = __mmask32;
+    const LANES: usize = 32;
+
+    #[inline(always)]
+    fn splat(_: Avx512, value: i16) -> Self {
+        op!(I16(_mm512_set1_epi16(value)))
+    }
+    #[inline(always)]
+    unsafe fn load(_: Avx512, from: *const i16) -> Self {
+        op!(I16(_mm512_loadu_si512(from.cast())))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        op!(_mm512_storeu_si512(to.cast(), self.0))
+    }
+    #[inline(always)]
+    unsafe fn store_low_bytes(self, to: *mut u8) {
+        op!(_mm256_storeu_si256(to.cast(), _mm512_cvtepi16_epi8(self.0)))
+    }
+    #[inline(always)]
+    fn add_saturating(self, other: Self) -> Self {
+        op!(I16(_mm512_adds_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        op!(I16(_mm512_sub_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        op!(I16(_mm512_min_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        op!(I16(_mm512_max_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn mul_high(self, other: Self) -> Self {
+        op!(I16(_mm512_mulhi_epi16(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self) -> Self {
+        op!(I16(_mm512_sll_epi16(self.0, _mm_cvtsi32_si128(BITS as i32))))
+    }
+    #[inline(always)]
+    fn high_byte(self) -> Self {
+        op!(I16(_mm512_srai_epi16::<8>(self.0)))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> __mmask32 {
+        op!(_mm512_cmplt_epi16_mask(self.0, other.0))
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> __mmask32 {
+        op!(_mm512_cmpeq_epi16_mask(self.0, other.0))
+    }
+    #[inline(always)]
+    fn select(self, mask: __mmask32, other: Self) -> Self {
+        op!(I16(_mm512_mask_blend_epi16(mask, other.0, self.0)))
+    }
+}
+
+impl Mask for __mmask32 {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        !self
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self
     }
 }

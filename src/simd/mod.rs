@@ -16,6 +16,7 @@ mod portable;
 
 /// A tier: the proof that it may be used, and its vectors.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    const ISA: Isa;
     /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
     /// takes two registers.)
     const VECTORS: usize;
@@ -23,7 +24,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
     /// Vectors of f64.
     type F64: Vector<Simd = Self, Elem = f64> + VectorF64;
+    /// Vectors of i16.
+    type I16: VectorI16<Simd = Self>;
 
+    /// The lower and the upper half of the lanes, each exactly as f64.
+    fn widen(v: Self::F32) -> [Self::F64; 2];
     /// The masks of two vectors of f64 as that of the vector of f32 which they make.
     fn join(
         low: <Self::F64 as Vector>::Mask,
@@ -103,6 +108,43 @@ pub(crate) trait VectorF64: Vector {
     fn round_to_f32(self) -> Self;
 }
 
+/// What the kernel for bytes needs of vectors of i16.
+pub(crate) trait VectorI16: Copy {
+    type Simd: Simd;
+    type Mask: Mask;
+    const LANES: usize;
+
+    fn splat(simd: Self::Simd, value: i16) -> Self;
+    /// # Safety
+    /// `LANES` elements from `from` are readable; no alignment is needed.
+    unsafe fn load(simd: Self::Simd, from: *const i16) -> Self;
+    /// # Safety
+    /// `LANES` elements from `to` are writable; no alignment is needed.
+    unsafe fn store(self, to: *mut i16);
+    /// Stores the low byte of each lane.
+    ///
+    /// # Safety
+    /// `LANES` bytes from `to` are writable.
+    unsafe fn store_low_bytes(self, to: *mut u8);
+
+    /// The sum, or i16::MAX or MIN beyond it.
+    fn add_saturating(self, other: Self) -> Self;
+    /// The difference, modulo 2¹⁶.
+    fn sub(self, other: Self) -> Self;
+    fn min(self, other: Self) -> Self;
+    fn max(self, other: Self) -> Self;
+    /// The upper half of the 32-bit product.
+    fn mul_high(self, other: Self) -> Self;
+    /// 2 to the power of `BITS` times the lane, modulo 2¹⁶.
+    fn shift_left<const BITS: u32>(self) -> Self;
+    /// The lane divided by 256, rounded down.
+    fn high_byte(self) -> Self;
+    fn lt(self, other: Self) -> Self::Mask;
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `self` where the mask is set, else `other`.
+    fn select(self, mask: Self::Mask, other: Self) -> Self;
+}
+
 /// Work that is written once for every tier.
 pub(crate) trait Kernel {
     type Output;
@@ -111,6 +153,9 @@ pub(crate) trait Kernel {
 }
 
 /// Runs `kernel` in the shell of tier `isa`, which must be supported.
+///
+/// Inside a kernel, `dispatch(S::ISA, …)` makes a part of it a function of its own, with the tier's
+/// instructions: the loops then do not compete for registers.
 #[inline]
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     debug_assert!(isa.is_supported());
@@ -121,6 +166,19 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Avx2 => avx2::enter(kernel),
         _ => portable::enter(kernel),
     }
+}
+
+/// Asks for a cache line ahead of its use. The address may be anything: nothing is read.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64, and a prefetch does not fault.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 #[cfg(test)]

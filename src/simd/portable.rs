@@ -1,9 +1,10 @@
 //! The portable tier: `wide`'s vectors of eight f32 and four f64, compiled for what every processor of the
 //! target has. `wide` picks its instructions at compile time, so it serves this tier alone.
 
-use wide::{f32x8, f64x4};
+use wide::{f32x8, f64x4, i16x8};
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Portable(());
@@ -14,9 +15,17 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
 }
 
 impl Simd for Portable {
+    const ISA: Isa = Isa::Portable;
     const VECTORS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
+    type I16 = i16x8;
+
+    #[inline(always)]
+    fn widen(v: f32x8) -> [f64x4; 2] {
+        let v = v.to_array();
+        [0, 4].map(|i| f64x4::new(std::array::from_fn(|lane| f64::from(v[i + lane]))))
+    }
 
     #[inline(always)]
     fn join(low: f64x4, high: f64x4) -> f32x8 {
@@ -33,6 +42,25 @@ impl Simd for Portable {
 }
 
 impl Mask for f32x8 {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        !self
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bitmask()
+    }
+}
+
+impl Mask for i16x8 {
     #[inline(always)]
     fn and(self, other: Self) -> Self {
         self & other
@@ -206,5 +234,71 @@ impl VectorF64 for f64x4 {
     #[inline(always)]
     fn round_to_f32(self) -> Self {
         f64x4::new(self.to_array().map(|v| f64::from(v as f32)))
+    }
+}
+
+impl VectorI16 for i16x8 {
+    type Simd = Portable;
+    type Mask = i16x8;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn splat(_: Portable, value: i16) -> Self {
+        <i16x8>::splat(value)
+    }
+    #[inline(always)]
+    unsafe fn load(_: Portable, from: *const i16) -> Self {
+        // SAFETY: the caller's promise; the array has the element's alignment.
+        <i16x8>::new(unsafe { *from.cast::<[i16; 8]>() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        // SAFETY: the caller's promise; the array has the element's alignment.
+        unsafe { *to.cast::<[i16; 8]>() = self.to_array() }
+    }
+    #[inline(always)]
+    unsafe fn store_low_bytes(self, to: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { *to.cast::<[u8; 8]>() = self.to_array().map(|v| v as u8) }
+    }
+    #[inline(always)]
+    fn add_saturating(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self - other
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        <i16x8>::min(self, other)
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        <i16x8>::max(self, other)
+    }
+    #[inline(always)]
+    fn mul_high(self, other: Self) -> Self {
+        self.mul_keep_high(other)
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self) -> Self {
+        self << BITS
+    }
+    #[inline(always)]
+    fn high_byte(self) -> Self {
+        self >> 8
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Self {
+        self.simd_lt(other)
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> Self {
+        self.simd_eq(other)
+    }
+    #[inline(always)]
+    fn select(self, mask: Self, other: Self) -> Self {
+        mask.select(self, other)
     }
 }

@@ -146,11 +146,14 @@ impl Kernel for Operations {
         for (lane, &byte) in bytes.iter().enumerate() {
             assert_eq!(byte, if lane < S::F32::LANES { (lane * 17) as u8 } else { 1 });
         }
-        let wide: [f64; 16] = std::array::from_fn(|i| f64::from(numbers[i]));
+        let [low, high] = S::widen(loaded);
+        let mut wide = [0.0f64; 16];
         // SAFETY: as above, two halves.
-        let (low, high) = unsafe {
-            (S::F64::load(simd, wide.as_ptr()), S::F64::load(simd, wide.as_ptr().add(S::F64::LANES)))
-        };
+        unsafe {
+            low.store(wide.as_mut_ptr());
+            high.store(wide.as_mut_ptr().add(S::F64::LANES));
+        }
+        assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
         for limit in [-1.0, 17.0, 50.0, 200.0, 300.0] {
             let limits = S::F64::splat(simd, limit);
             let joined = S::join(low.le(limits), high.le(limits)).bits();
@@ -265,4 +268,55 @@ fn product_errors_are_exact() {
         }
     }
     Isa::supported().for_each(|isa| dispatch(isa, Products));
+}
+
+#[test]
+fn operations_on_i16_agree_with_scalar_arithmetic() {
+    struct Words;
+    impl Kernel for Words {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let mut state = 1u32;
+            let mut next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 16) as i16
+            };
+            for round in 0..200 {
+                let a: [i16; 32] = std::array::from_fn(|_| next());
+                let b: [i16; 32] = std::array::from_fn(|i| if (i + round) % 5 == 0 { a[i] } else { next() });
+                // SAFETY: the arrays hold the lanes of the widest tier.
+                let (x, y) = unsafe { (S::I16::load(simd, a.as_ptr()), S::I16::load(simd, b.as_ptr())) };
+                let check = |v: S::I16, expected: &dyn Fn(i16, i16) -> i16, what: &str| {
+                    let mut out = [0i16; 32];
+                    // SAFETY: as above.
+                    unsafe { v.store(out.as_mut_ptr()) };
+                    for i in 0..S::I16::LANES {
+                        assert_eq!(out[i], expected(a[i], b[i]), "{what} of {} and {}", a[i], b[i]);
+                    }
+                };
+                check(x.add_saturating(y), &i16::saturating_add, "add_saturating");
+                check(x.sub(y), &i16::wrapping_sub, "sub");
+                check(x.min(y), &i16::min, "min");
+                check(x.max(y), &i16::max, "max");
+                check(x.mul_high(y), &|a, b| (i32::from(a) * i32::from(b) >> 16) as i16, "mul_high");
+                check(x.shift_left::<7>(), &|a, _| a << 7, "shift_left");
+                check(x.high_byte(), &|a, _| a >> 8, "high_byte");
+                check(x.select(x.lt(y), y), &i16::min, "select");
+                check(
+                    S::I16::splat(simd, 7).select(x.eq(y).not(), x),
+                    &|a, b| if a == b { a } else { 7 },
+                    "eq",
+                );
+                let expected = (0..S::I16::LANES).fold(0, |bits, i| bits | u32::from(a[i] < b[i]) << i);
+                assert_eq!(x.lt(y).bits(), expected);
+                assert_eq!(x.lt(y).or(x.eq(y)).and(x.lt(y)).bits(), expected);
+                let mut bytes = [0u8; 32];
+                // SAFETY: as above.
+                unsafe { x.store_low_bytes(bytes.as_mut_ptr()) };
+                assert!((0..S::I16::LANES).all(|i| bytes[i] == a[i] as u8));
+            }
+        }
+    }
+    Isa::supported().for_each(|isa| dispatch(isa, Words));
 }

@@ -1,4 +1,4 @@
-//! The class kernel: labels of f32 lines from shared minima, exact by a guard.
+//! The kernels of shared minima in f32: exact by a guard, or because the values are small integers.
 //!
 //! In words:
 //!
@@ -14,164 +14,152 @@
 //!    flagged, and the caller decides it by the definition.
 //! 4. The candidates are compared in f32. Where two scores lie within the rounding of their weights, or
 //!    the best is near the centre's −100, tiny, or infinite, the voxel is flagged, too.
-//!
-//! Codes are `9z + 3y + x` with z and y counted from the block's corner: the order within any neighbourhood
-//! is the labels', and a label is a code minus the code of the neighbourhood's corner.
+//! 5. Integers up to 65535 make exact differences. Value and code then share one f32, `256·value + code`: a
+//!    merge is a single minimum, and there is nothing to guard.
 //!
 //! The smallest gap is kept by a minimum of the bits as signed integers: gaps of merges that preferred `b`
 //! are negative floats, the smallest of them the lowest integers; all others are positive. One operation and
 //! no mask, on every tier.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
-use crate::steepest::rule::{LABEL_CENTER, Minima, REFERENCE_CENTER_SCORE, Rule};
+use crate::steepest::rule::LABEL_CENTER;
+use crate::steepest::shared::{ROWS, RowOut, Shared, Step, Weights, position};
 
-/// Rows of output in a block.
-pub(crate) const ROWS: usize = 4;
-/// Rows of input that a block needs.
-pub(crate) const LINES: usize = ROWS + 2;
+/// Labels of f32 images, and of anything where voxels are not cubes.
+pub(crate) struct Float<const ISOTROPIC: bool>;
 
-/// Vectors kept of each row and position for the two planes that follow.
-const fn kept(isotropic: bool) -> usize {
-    if isotropic { 5 } else { 7 }
-}
+/// Labels of 16-bit integers where voxels are cubes.
+pub(crate) struct Keys;
 
-/// Elements of f32 that one slot of the ring needs for lines of `padded` elements.
-pub(crate) const fn slot_elements(padded: usize) -> usize {
-    ROWS * kept(false) * padded
-}
+impl<const ISOTROPIC: bool> Shared for Float<ISOTROPIC> {
+    type Line = f32;
+    const KEPT: usize = if ISOTROPIC { 5 } else { 7 };
+    // Codes are exact in f32 far beyond the longest march.
+    const LAST_PLANE: usize = usize::MAX;
 
-/// What the kernel takes from the rule, as f32 and scaled so that the smallest weight is 1: scores then
-/// never underflow to zero.
-pub(crate) struct Weights {
-    /// By class: |dz|, |dy|, |dx| as bits 2, 1, 0.
-    class: [f32; 8],
-    pub isotropic: bool,
-    /// Best scores below this have label 13.
-    threshold: f32,
-    /// Best scores this near to the threshold are flagged.
-    band: f32,
-}
+    fn lanes<S: Simd>() -> usize {
+        S::F32::LANES
+    }
 
-impl Weights {
-    pub fn new(rule: &Rule) -> Option<Weights> {
-        let class = rule.class_weights()?;
-        let least = class[1..].iter().copied().fold(f64::INFINITY, f64::min);
-        let (threshold, band) = match rule.minima {
-            Minima::Reference => {
-                let threshold = REFERENCE_CENTER_SCORE / least;
-                (threshold, -1e-5 * threshold)
-            }
-            Minima::Strict => (0.0, 0.0),
-            Minima::Flat => (f64::from(f32::from_bits(1)), 0.0),
-        };
-        Some(Weights {
-            class: class.map(|w| (w / least) as f32),
-            isotropic: class[1] == class[2]
-                && class[1] == class[4]
-                && class[3] == class[5]
-                && class[3] == class[6],
-            threshold: threshold as f32,
-            band: band as f32,
-        })
+    #[inline(always)]
+    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
+        simd: S,
+        weights: &Weights,
+        step: &Step<f32>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { sweep::<S, Guarded<S>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step) };
     }
 }
 
-/// One step of the march along z: plane p of the lines arrives, plane p − 1 of labels leaves.
-pub(crate) struct Step {
-    /// Padded lines of planes p − 2, p − 1 and p.
-    pub lines: [[*const f32; LINES]; 3],
-    /// Nodes of plane p − 2, to be overwritten by plane p's; and of plane p − 1.
-    pub nodes: [*mut f32; 2],
-    /// Code of each line's left, middle and right neighbour in plane p.
-    codes: [f32; 3 * LINES],
-    /// Code of the first corner of the neighbourhoods of each row of plane p − 1.
-    corners: [f32; ROWS],
-    /// Whole vectors of labels in a row.
-    pub vectors: usize,
-    /// Where the rows of output go.
-    pub rows: [RowOut; ROWS],
-}
+impl Shared for Keys {
+    type Line = f32;
+    const KEPT: usize = 2;
+    // 9 · 26 + 3 · 5 + 2 = 251: codes fit 8 bits.
+    const LAST_PLANE: usize = 26;
 
-impl Step {
-    /// The step at which plane `plane` arrives, counted from the first plane of the march.
-    pub fn new(
-        plane: usize,
-        vectors: usize,
-        lines: [[*const f32; LINES]; 3],
-        nodes: [*mut f32; 2],
-        rows: [RowOut; ROWS],
-    ) -> Step {
-        let first = 9.0 * plane as f32;
-        Step {
-            lines,
-            nodes,
-            codes: std::array::from_fn(|i| first + i as f32),
-            corners: std::array::from_fn(|row| first - 18.0 + 3.0 * row as f32),
-            vectors,
-            rows,
-        }
+    fn lanes<S: Simd>() -> usize {
+        S::F32::LANES
+    }
+
+    #[inline(always)]
+    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
+        simd: S,
+        weights: &Weights,
+        step: &Step<f32>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { sweep::<S, Exact<S>, true, EMIT, SLOPE>(simd, weights, step) };
+    }
+
+    fn lower(nodes: &mut [f32], planes: usize) {
+        nodes.iter_mut().for_each(|key| *key -= (9 * planes) as f32);
     }
 }
 
-/// Where a row of output goes.
-#[derive(Clone, Copy)]
-pub(crate) struct RowOut {
-    pub labels: *mut u8,
-    /// Bit i of `flags[j]`: voxel i of vector j is undecided.
-    pub flags: *mut u32,
-    /// For slopes: the winning difference, and the winning label before the minima rule.
-    pub differences: *mut f32,
-    pub winners: *mut u8,
-}
-
-/// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its differences and winners.
-///
 /// # Safety
-/// Every pointer of `step` leads to `vectors` whole vectors (lines: and 2 elements more; nodes: see
-/// [`slot_elements`]), and nobody else uses what is written.
+/// As [`Shared::step`].
 #[inline(always)]
-pub(crate) unsafe fn step<S: Simd, const ISOTROPIC: bool, const EMIT: bool, const SLOPE: bool>(
+unsafe fn sweep<S: Simd, F: Form<S>, const ISOTROPIC: bool, const EMIT: bool, const SLOPE: bool>(
     simd: S,
     weights: &Weights,
-    step: &Step,
+    step: &Step<f32>,
 ) {
-    for vector in 0..step.vectors {
+    let codes = Codes::new(step.plane);
+    for vector in 0..step.vectors(S::F32::LANES) {
+        let at = At { weights, step, codes: &codes, vector };
         // SAFETY: the caller's promise.
         unsafe {
-            let mut rows = (input::<S, 0>(simd, step, vector), input::<S, 1>(simd, step, vector));
-            // Written out, as a loop would be kept one: all addresses and codes are then constants.
-            rows = row::<S, 0, 2, ISOTROPIC, EMIT, SLOPE>(simd, weights, step, vector, rows);
-            rows = row::<S, 1, 3, ISOTROPIC, EMIT, SLOPE>(simd, weights, step, vector, rows);
-            rows = row::<S, 2, 4, ISOTROPIC, EMIT, SLOPE>(simd, weights, step, vector, rows);
-            row::<S, 3, 5, ISOTROPIC, EMIT, SLOPE>(simd, weights, step, vector, rows);
+            let mut rows = (input::<S, F, 0>(simd, at), input::<S, F, 1>(simd, at));
+            // Written out, as a loop would be kept one: all addresses are then constants.
+            rows = row::<S, F, 0, 2, ISOTROPIC, EMIT, SLOPE>(simd, at, rows);
+            rows = row::<S, F, 1, 3, ISOTROPIC, EMIT, SLOPE>(simd, at, rows);
+            rows = row::<S, F, 2, 4, ISOTROPIC, EMIT, SLOPE>(simd, at, rows);
+            row::<S, F, 3, 5, ISOTROPIC, EMIT, SLOPE>(simd, at, rows);
         }
     }
 }
 
-/// The vector at `vector` of line `LINE` of the arriving plane.
-///
+/// The codes of a step, in memory, from where they are broadcast.
+struct Codes {
+    /// Of each line's left, middle and right neighbour in plane p.
+    plane: [f32; 3 * (ROWS + 2)],
+    /// Of the first corner of each row's neighbourhoods in plane p − 1.
+    corner: [f32; ROWS],
+    /// Of each row's neighbour in the middle of plane p − 2.
+    up: [f32; ROWS],
+}
+
+impl Codes {
+    fn new(plane: usize) -> Codes {
+        let first = 9.0 * plane as f32;
+        Codes {
+            plane: std::array::from_fn(|i| first + i as f32),
+            corner: std::array::from_fn(|row| first - 18.0 + 3.0 * row as f32),
+            up: std::array::from_fn(|row| first - 18.0 + 3.0 * row as f32 + 4.0),
+        }
+    }
+}
+
+/// One vector of a block's rows at one step.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    weights: &'a Weights,
+    step: &'a Step<f32>,
+    codes: &'a Codes,
+    vector: usize,
+}
+
+/// One line of the arriving plane: the voxels themselves, and the lower of their two neighbours along x.
+struct Row<S: Simd, F: Form<S>> {
+    middle: F::Node,
+    pair: F::Node,
+    gaps: F::Gaps,
+}
+
 /// # Safety
-/// As [`step`].
+/// As [`Shared::step`].
 #[inline(always)]
-unsafe fn input<S: Simd, const LINE: usize>(simd: S, step: &Step, vector: usize) -> Row<S::F32> {
+unsafe fn input<S: Simd, F: Form<S>, const LINE: usize>(simd: S, at: At) -> Row<S, F> {
+    let x = position(at.vector, S::F32::LANES, at.step.width);
     let node = |dx: usize| {
         // SAFETY: the caller's promise.
-        let value = unsafe { S::F32::load(simd, step.lines[2][LINE].add(vector * S::F32::LANES + dx)) };
-        Node { value, code: S::F32::splat(simd, step.codes[3 * LINE + dx]) }
+        let value = unsafe { S::F32::load(simd, at.step.lines[2][LINE].add(x + dx)) };
+        F::node(simd, value, S::F32::splat(simd, at.codes.plane[3 * LINE + dx]))
     };
-    let (left, right) = (node(0), node(2));
-    let (pair, gaps) = (lower::<S>(left, right), right.value.sub(left.value));
+    let (pair, gaps) = F::pair(node(0), node(2));
     Row { middle: node(1), pair, gaps }
 }
 
-/// One row of the block: takes its nodes in and its labels out, given the lines above (`rows.0`) and at the row
+/// One row of the block: takes its nodes in and its labels out, given the line above (`rows.0`) and that of the row
 /// itself; `NEXT` is the line below. Gives the next row's lines.
 ///
 /// # Safety
-/// As [`step`].
+/// As [`Shared::step`].
 #[inline(always)]
 unsafe fn row<
     S: Simd,
+    F: Form<S>,
     const ROW: usize,
     const NEXT: usize,
     const ISOTROPIC: bool,
@@ -179,138 +167,245 @@ unsafe fn row<
     const SLOPE: bool,
 >(
     simd: S,
-    weights: &Weights,
-    step: &Step,
-    vector: usize,
-    (above, here): (Row<S::F32>, Row<S::F32>),
-) -> (Row<S::F32>, Row<S::F32>) {
+    at: At,
+    (above, here): (Row<S, F>, Row<S, F>),
+) -> (Row<S, F>, Row<S, F>) {
     let lanes = S::F32::LANES;
     // SAFETY: the caller's promise.
-    let below = unsafe { input::<S, NEXT>(simd, step, vector) };
-    let gaps = above.gaps.min_bits(here.gaps).min_bits(below.gaps);
-    let current = if ISOTROPIC {
-        let (faces, gaps) = merge::<S>(above.middle, here.pair, gaps);
-        let (faces, gaps) = merge::<S>(faces, below.middle, gaps);
-        let (edges, gaps) = merge::<S>(above.pair, below.pair, gaps);
-        Nodes { a: faces, b: edges, c: None, gaps }
+    let below = unsafe { input::<S, F, NEXT>(simd, at) };
+    let mut gaps = F::both(above.gaps, F::both(here.gaps, below.gaps));
+    // Isotropic: faces and edges within the plane. Else: the neighbours along y, along y and x, and along x.
+    let current: Nodes<S, F> = if ISOTROPIC {
+        let faces = F::merge(above.middle, here.pair, &mut gaps);
+        let faces = F::merge(faces, below.middle, &mut gaps);
+        let edges = F::merge(above.pair, below.pair, &mut gaps);
+        Nodes { a: faces, b: edges, c: here.pair, gaps }
     } else {
-        let (column, gaps) = merge::<S>(above.middle, below.middle, gaps);
-        let (diagonal, gaps) = merge::<S>(above.pair, below.pair, gaps);
-        Nodes { a: column, b: diagonal, c: Some(here.pair), gaps }
+        let column = F::merge(above.middle, below.middle, &mut gaps);
+        let diagonal = F::merge(above.pair, below.pair, &mut gaps);
+        Nodes { a: column, b: diagonal, c: here.pair, gaps }
     };
-    let place = (vector * ROWS + ROW) * kept(ISOTROPIC) * lanes;
+    let place = (at.vector * ROWS + ROW) * (F::GAPS + F::NODE * if ISOTROPIC { 2 } else { 3 }) * lanes;
     // SAFETY: the caller's promise.
-    let [far_place, near_place] = step.nodes.map(|slot| unsafe { slot.add(place) });
+    let [far_place, near_place] = at.step.nodes.map(|slot| unsafe { slot.add(place) });
     if EMIT {
+        let x = position(at.vector, lanes, at.step.width);
         // SAFETY: the caller's promise.
         let (far, near, up, center) = unsafe {
-            let x = vector * lanes + 1;
             (
-                Nodes::<S::F32>::load::<ISOTROPIC>(simd, far_place),
-                Nodes::<S::F32>::load::<ISOTROPIC>(simd, near_place),
-                S::F32::load(simd, step.lines[0][ROW + 1].add(x)),
-                S::F32::load(simd, step.lines[1][ROW + 1].add(x)),
+                Nodes::<S, F>::load::<ISOTROPIC>(simd, far_place),
+                Nodes::<S, F>::load::<ISOTROPIC>(simd, near_place),
+                S::F32::load(simd, at.step.lines[0][ROW + 1].add(x + 1)),
+                S::F32::load(simd, at.step.lines[1][ROW + 1].add(x + 1)),
             )
         };
-        let up = Node { value: up, code: S::F32::splat(simd, step.corners[ROW] + 4.0) };
-        let gaps = far.gaps.min_bits(near.gaps).min_bits(current.gaps);
-        let mut best = Best::<S>::new(simd, gaps);
+        let weights = at.weights;
+        let up = F::node(simd, up, S::F32::splat(simd, at.codes.up[ROW]));
+        let mut gaps = F::both(F::both(far.gaps, near.gaps), current.gaps);
+        let mut best = Best::<S>::new(simd);
         if ISOTROPIC {
-            let faces = best.merge(up, near.a);
-            let faces = best.merge(faces, here.middle);
-            let edges = best.merge(far.a, near.b);
-            let edges = best.merge(edges, current.a);
-            let corners = best.merge(far.b, current.b);
-            best.first(simd, center, faces, weights.class[1]);
-            best.next::<true>(simd, center, edges, weights.class[3]);
-            best.next::<true>(simd, center, corners, weights.class[7]);
+            let faces = F::merge(up, near.a, &mut gaps);
+            let faces = F::merge(faces, here.middle, &mut gaps);
+            let edges = F::merge(far.a, near.b, &mut gaps);
+            let edges = F::merge(edges, current.a, &mut gaps);
+            let corners = F::merge(far.b, current.b, &mut gaps);
+            best.first(simd, weights, center, F::split(simd, faces), 1);
+            best.next::<true>(simd, weights, center, F::split(simd, edges), 3);
+            best.next::<true>(simd, weights, center, F::split(simd, corners), 7);
         } else {
-            let none = Node { value: center, code: center };
-            let [far_pair, near_pair, pair] = [far.c, near.c, current.c].map(|c| c.unwrap_or(none));
-            best.first(simd, center, near_pair, weights.class[1]);
-            best.next::<false>(simd, center, near.a, weights.class[2]);
-            best.next::<false>(simd, center, near.b, weights.class[3]);
-            let class = best.merge(up, here.middle);
-            best.next::<false>(simd, center, class, weights.class[4]);
-            let class = best.merge(far_pair, pair);
-            best.next::<false>(simd, center, class, weights.class[5]);
-            let class = best.merge(far.a, current.a);
-            best.next::<false>(simd, center, class, weights.class[6]);
-            let class = best.merge(far.b, current.b);
-            best.next::<false>(simd, center, class, weights.class[7]);
+            let up_down = F::merge(up, here.middle, &mut gaps);
+            let up_down_pair = F::merge(far.c, current.c, &mut gaps);
+            let up_down_column = F::merge(far.a, current.a, &mut gaps);
+            let corners = F::merge(far.b, current.b, &mut gaps);
+            best.first(simd, weights, center, F::split(simd, near.c), 1);
+            best.next::<false>(simd, weights, center, F::split(simd, near.a), 2);
+            best.next::<false>(simd, weights, center, F::split(simd, near.b), 3);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down), 4);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down_pair), 5);
+            best.next::<false>(simd, weights, center, F::split(simd, up_down_column), 6);
+            best.next::<false>(simd, weights, center, F::split(simd, corners), 7);
         }
+        // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
+        let limit = best.score.abs().mul_add(S::F32::splat(simd, -NEAR), S::F32::splat(simd, -1e-37));
+        let flags = F::collides(gaps, limit, best.undecided(simd, weights));
+        let corner = S::F32::splat(simd, at.codes.corner[ROW]);
+        let out = &at.step.rows[ROW];
         // SAFETY: the caller's promise.
-        unsafe { best.finish::<SLOPE>(simd, weights, step.corners[ROW], &step.rows[ROW], vector) };
+        unsafe {
+            *out.flags.add(at.vector) = flags.bits();
+            best.store::<SLOPE>(simd, weights, corner, out, x);
+        }
     }
     // SAFETY: the caller's promise.
-    unsafe { current.store(far_place) };
+    unsafe { current.store::<ISOTROPIC>(far_place) };
     (here, below)
 }
 
-/// A minimum and the code of the neighbour it comes from.
-#[derive(Clone, Copy)]
-struct Node<V> {
-    value: V,
-    code: V,
+/// How a node is held: a minimum, and the code of the neighbour it comes from.
+trait Form<S: Simd> {
+    type Node: Copy;
+    /// The smallest gaps so far.
+    type Gaps: Copy;
+    /// Vectors in memory of a node, and of the gaps.
+    const NODE: usize;
+    const GAPS: usize;
+
+    fn node(simd: S, value: S::F32, code: S::F32) -> Self::Node;
+    /// Value and code.
+    fn split(simd: S, node: Self::Node) -> [S::F32; 2];
+    /// The lower of two nodes, `a` on a tie, whose codes must all be below `b`'s; and its gap.
+    fn pair(a: Self::Node, b: Self::Node) -> (Self::Node, Self::Gaps);
+    fn merge(a: Self::Node, b: Self::Node, gaps: &mut Self::Gaps) -> Self::Node;
+    fn both(a: Self::Gaps, b: Self::Gaps) -> Self::Gaps;
+    /// `flags`, and where a gap is within `limit`, a negative number: there a collision may be hidden.
+    fn collides(gaps: Self::Gaps, limit: S::F32, flags: <S::F32 as Vector>::Mask)
+    -> <S::F32 as Vector>::Mask;
+    fn vectors(node: Self::Node, put: impl FnMut(usize, S::F32));
+    fn from_vectors(get: impl Fn(usize) -> S::F32) -> Self::Node;
+    fn gap_vectors(gaps: Self::Gaps, put: impl FnMut(usize, S::F32));
+    fn gaps_from_vectors(get: impl Fn(usize) -> S::F32) -> Self::Gaps;
 }
 
-/// The nodes of one row of the current plane: the voxel itself, and its two neighbours along x.
-struct Row<V> {
-    middle: Node<V>,
-    pair: Node<V>,
-    gaps: V,
-}
+/// Value and code apart, and gaps.
+struct Guarded<S>(S);
 
-/// What is kept of a row's plane. Isotropic: faces and edges within the plane. Else: the neighbours along
-/// y, along y and x, and along x.
-struct Nodes<V> {
-    a: Node<V>,
-    b: Node<V>,
-    c: Option<Node<V>>,
-    gaps: V,
-}
+impl<S: Simd> Form<S> for Guarded<S> {
+    type Node = [S::F32; 2];
+    type Gaps = S::F32;
+    const NODE: usize = 2;
+    const GAPS: usize = 1;
 
-impl<V: Vector<Elem = f32>> Nodes<V> {
     #[inline(always)]
-    unsafe fn load<const ISOTROPIC: bool>(simd: V::Simd, from: *const f32) -> Self {
-        // SAFETY: the caller gives a place of `kept` vectors.
-        let at = |i: usize| unsafe { V::load(simd, from.add(i * V::LANES)) };
+    fn node(_: S, value: S::F32, code: S::F32) -> [S::F32; 2] {
+        [value, code]
+    }
+    #[inline(always)]
+    fn split(_: S, node: [S::F32; 2]) -> [S::F32; 2] {
+        node
+    }
+    #[inline(always)]
+    fn pair(a: [S::F32; 2], b: [S::F32; 2]) -> ([S::F32; 2], S::F32) {
+        let lower = b[0].lt(a[0]);
+        ([b[0].min(a[0]), b[1].select(lower, a[1])], b[0].sub(a[0]))
+    }
+    #[inline(always)]
+    fn merge(a: [S::F32; 2], b: [S::F32; 2], gaps: &mut S::F32) -> [S::F32; 2] {
+        let (node, gap) = Self::pair(a, b);
+        *gaps = gaps.min_bits(gap);
+        node
+    }
+    #[inline(always)]
+    fn both(a: S::F32, b: S::F32) -> S::F32 {
+        a.min_bits(b)
+    }
+    #[inline(always)]
+    fn collides(gaps: S::F32, limit: S::F32, flags: <S::F32 as Vector>::Mask) -> <S::F32 as Vector>::Mask {
+        gaps.le_bits(limit).or(flags)
+    }
+    #[inline(always)]
+    fn vectors(node: [S::F32; 2], mut put: impl FnMut(usize, S::F32)) {
+        put(0, node[0]);
+        put(1, node[1]);
+    }
+    #[inline(always)]
+    fn from_vectors(get: impl Fn(usize) -> S::F32) -> [S::F32; 2] {
+        [get(0), get(1)]
+    }
+    #[inline(always)]
+    fn gap_vectors(gaps: S::F32, mut put: impl FnMut(usize, S::F32)) {
+        put(0, gaps);
+    }
+    #[inline(always)]
+    fn gaps_from_vectors(get: impl Fn(usize) -> S::F32) -> S::F32 {
+        get(0)
+    }
+}
+
+/// `256·value + code` in one number; no gaps.
+struct Exact<S>(S);
+
+impl<S: Simd> Form<S> for Exact<S> {
+    type Node = S::F32;
+    type Gaps = ();
+    const NODE: usize = 1;
+    const GAPS: usize = 0;
+
+    #[inline(always)]
+    fn node(simd: S, value: S::F32, code: S::F32) -> S::F32 {
+        value.mul_add(S::F32::splat(simd, 256.0), code)
+    }
+    #[inline(always)]
+    fn split(simd: S, node: S::F32) -> [S::F32; 2] {
+        // The code, 0 to 254 of 256 parts, moved to within half of the value on either side.
+        let centered = node.mul_add(S::F32::splat(simd, 1.0 / 256.0), S::F32::splat(simd, -127.0 / 256.0));
+        let value = centered.round();
+        [value, value.mul_add(S::F32::splat(simd, -256.0), node)]
+    }
+    #[inline(always)]
+    fn pair(a: S::F32, b: S::F32) -> (S::F32, ()) {
+        (b.min(a), ())
+    }
+    #[inline(always)]
+    fn merge(a: S::F32, b: S::F32, _: &mut ()) -> S::F32 {
+        b.min(a)
+    }
+    #[inline(always)]
+    fn both(_: (), _: ()) {}
+    #[inline(always)]
+    fn collides(_: (), _: S::F32, flags: <S::F32 as Vector>::Mask) -> <S::F32 as Vector>::Mask {
+        flags
+    }
+    #[inline(always)]
+    fn vectors(node: S::F32, mut put: impl FnMut(usize, S::F32)) {
+        put(0, node);
+    }
+    #[inline(always)]
+    fn from_vectors(get: impl Fn(usize) -> S::F32) -> S::F32 {
+        get(0)
+    }
+    #[inline(always)]
+    fn gap_vectors(_: (), _: impl FnMut(usize, S::F32)) {}
+    #[inline(always)]
+    fn gaps_from_vectors(_: impl Fn(usize) -> S::F32) {}
+}
+
+/// The nodes of one row and plane. `c` is kept only where voxels are not cubes.
+struct Nodes<S: Simd, F: Form<S>> {
+    a: F::Node,
+    b: F::Node,
+    c: F::Node,
+    gaps: F::Gaps,
+}
+
+impl<S: Simd, F: Form<S>> Nodes<S, F> {
+    /// # Safety
+    /// As many vectors as are kept are readable.
+    #[inline(always)]
+    unsafe fn load<const ISOTROPIC: bool>(simd: S, from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        let at = |i: usize| unsafe { S::F32::load(simd, from.add(i * S::F32::LANES)) };
+        let a = F::from_vectors(at);
         Nodes {
-            a: Node { value: at(0), code: at(1) },
-            b: Node { value: at(2), code: at(3) },
-            gaps: at(4),
-            c: if ISOTROPIC { None } else { Some(Node { value: at(5), code: at(6) }) },
+            a,
+            b: F::from_vectors(|i| at(F::NODE + i)),
+            gaps: F::gaps_from_vectors(|i| at(2 * F::NODE + i)),
+            c: if ISOTROPIC { a } else { F::from_vectors(|i| at(2 * F::NODE + F::GAPS + i)) },
         }
     }
 
+    /// # Safety
+    /// As many vectors as are kept are writable.
     #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        let put = |i: usize, v: V| {
-            // SAFETY: the caller gives a place of `kept` vectors.
-            unsafe { v.store(to.add(i * V::LANES)) }
-        };
-        put(0, self.a.value);
-        put(1, self.a.code);
-        put(2, self.b.value);
-        put(3, self.b.code);
-        put(4, self.gaps);
-        if let Some(c) = self.c {
-            put(5, c.value);
-            put(6, c.code);
+    unsafe fn store<const ISOTROPIC: bool>(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        let put = |i: usize, v: S::F32| unsafe { v.store(to.add(i * S::F32::LANES)) };
+        F::vectors(self.a, put);
+        F::vectors(self.b, |i, v| put(F::NODE + i, v));
+        F::gap_vectors(self.gaps, |i, v| put(2 * F::NODE + i, v));
+        if !ISOTROPIC {
+            F::vectors(self.c, |i, v| put(2 * F::NODE + F::GAPS + i, v));
         }
     }
-}
-
-/// The lower of two nodes, `a` on a tie, whose codes must all be below `b`'s; and the gaps with this one's.
-#[inline(always)]
-fn merge<S: Simd>(a: Node<S::F32>, b: Node<S::F32>, gaps: S::F32) -> (Node<S::F32>, S::F32) {
-    (lower::<S>(a, b), gaps.min_bits(b.value.sub(a.value)))
-}
-
-#[inline(always)]
-fn lower<S: Simd>(a: Node<S::F32>, b: Node<S::F32>) -> Node<S::F32> {
-    let wins = b.value.lt(a.value);
-    Node { value: b.value.min(a.value), code: b.code.select(wins, a.code) }
 }
 
 /// The best candidate so far of one vector of voxels.
@@ -318,10 +413,10 @@ struct Best<S: Simd> {
     score: S::F32,
     difference: S::F32,
     weight: S::F32,
+    class: S::F32,
     code: S::F32,
     /// Below zero where two scores were too close to be told apart in f32.
     slack: S::F32,
-    gaps: S::F32,
 }
 
 /// Scores nearer than this, relative to the larger, are told apart by the definition. Weights and products
@@ -330,35 +425,43 @@ const NEAR: f32 = 5e-7;
 
 impl<S: Simd> Best<S> {
     #[inline(always)]
-    fn new(simd: S, gaps: S::F32) -> Self {
+    fn new(simd: S) -> Self {
         let zero = S::F32::splat(simd, 0.0);
-        Best { score: zero, difference: zero, weight: zero, code: zero, slack: zero, gaps }
+        Best { score: zero, difference: zero, weight: zero, class: zero, code: zero, slack: zero }
     }
 
     #[inline(always)]
-    fn merge(&mut self, a: Node<S::F32>, b: Node<S::F32>) -> Node<S::F32> {
-        let (node, gaps) = merge::<S>(a, b, self.gaps);
-        self.gaps = gaps;
-        node
-    }
-
-    #[inline(always)]
-    fn first(&mut self, simd: S, center: S::F32, candidate: Node<S::F32>, weight: f32) {
-        self.weight = S::F32::splat(simd, weight);
-        self.difference = center.sub(candidate.value);
+    fn first(
+        &mut self,
+        simd: S,
+        weights: &Weights,
+        center: S::F32,
+        [value, code]: [S::F32; 2],
+        class: usize,
+    ) {
+        self.weight = S::F32::splat(simd, weights.class[class]);
+        self.class = S::F32::splat(simd, class as f32);
+        self.difference = center.sub(value);
         self.score = self.difference.mul(self.weight);
-        self.code = candidate.code;
+        self.code = code;
     }
 
     /// Takes the next class in. `DISTINCT` promises that its weight differs from all before.
     #[inline(always)]
-    fn next<const DISTINCT: bool>(&mut self, simd: S, center: S::F32, candidate: Node<S::F32>, weight: f32) {
-        let weight = S::F32::splat(simd, weight);
-        let difference = center.sub(candidate.value);
+    fn next<const DISTINCT: bool>(
+        &mut self,
+        simd: S,
+        weights: &Weights,
+        center: S::F32,
+        [value, code]: [S::F32; 2],
+        class: usize,
+    ) {
+        let weight = S::F32::splat(simd, weights.class[class]);
+        let difference = center.sub(value);
         let score = difference.mul(weight);
         let higher = self.score.lt(score);
         // Equal scores of different weights are zeros, or flagged; the lower code wins.
-        let first = self.score.eq(score).and(candidate.code.lt(self.code));
+        let first = self.score.eq(score).and(code.lt(self.code));
         let wins = higher.or(first);
         let best = score.max(self.score);
         let mut slack = best.abs().mul_add(S::F32::splat(simd, -NEAR), self.score.sub(score).abs());
@@ -370,38 +473,44 @@ impl<S: Simd> Best<S> {
         }
         self.slack = slack.min(self.slack);
         self.score = best;
-        self.code = candidate.code.select(wins, self.code);
+        self.code = code.select(wins, self.code);
         self.difference = difference.select(wins, self.difference);
+        self.class = S::F32::splat(simd, class as f32).select(wins, self.class);
     }
 
-    /// Applies the minima rule, flags what is undecided, and stores.
+    /// Where f32 cannot decide the label.
     #[inline(always)]
-    unsafe fn finish<const SLOPE: bool>(
-        self,
-        simd: S,
-        weights: &Weights,
-        corner: f32,
-        out: &RowOut,
-        vector: usize,
-    ) {
+    fn undecided(&self, simd: S, weights: &Weights) -> <S::F32 as Vector>::Mask {
         let splat = |value| S::F32::splat(simd, value);
-        let x = vector * S::F32::LANES;
         let size = self.score.abs();
-        // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
-        let hidden = self.gaps.le_bits(size.mul_add(splat(-NEAR), splat(-1e-37)));
         let band = self.score.sub(splat(weights.threshold)).abs().sub(splat(weights.band));
         let near = band.min(self.slack).lt(splat(0.0));
         let tiny = size.lt(splat(1e-37)).and(self.score.eq(splat(0.0)).not());
         let huge = splat(1e38).lt(size);
-        let flags = hidden.or(near).or(tiny).or(huge);
-        let label = self.code.sub(splat(corner));
-        let lowest = self.score.lt(splat(weights.threshold));
+        near.or(tiny).or(huge)
+    }
+
+    /// Applies the minima rule and stores the vector of voxels from `x` on.
+    ///
+    /// # Safety
+    /// `out` has room for it.
+    #[inline(always)]
+    unsafe fn store<const SLOPE: bool>(
+        self,
+        simd: S,
+        weights: &Weights,
+        corner: S::F32,
+        out: &RowOut,
+        x: usize,
+    ) {
+        let label = self.code.sub(corner);
+        let lowest = self.score.lt(S::F32::splat(simd, weights.threshold));
+        let center = S::F32::splat(simd, f32::from(LABEL_CENTER));
         // SAFETY: the caller's promise.
         unsafe {
-            *out.flags.add(vector) = flags.bits();
-            splat(f32::from(LABEL_CENTER)).select(lowest, label).store_bytes(out.labels.add(x));
+            center.select(lowest, label).store_bytes(out.labels.add(x));
             if SLOPE {
-                label.store_bytes(out.winners.add(x));
+                self.class.store(out.classes.add(x));
                 self.difference.store(out.differences.add(x));
             }
         }

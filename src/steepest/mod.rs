@@ -3,7 +3,9 @@
 mod border;
 mod direct;
 mod float;
+mod integer;
 mod rule;
+mod shared;
 mod sweep;
 
 use crate::error::{Error, ErrorKind};

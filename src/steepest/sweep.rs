@@ -8,22 +8,26 @@
 
 use crate::error::Error;
 use crate::scratch::Scratch;
-use crate::simd::{Kernel, Simd, Vector};
-use crate::steepest::border::{Content, LineElement, Source};
+use crate::simd::{Kernel, Simd, Vector, dispatch};
+use crate::steepest::border::{Content, Line, LineElement, Pixel, Source, with_pixel};
 use crate::steepest::direct::{self, Neighborhood};
-use crate::steepest::float::{self, LINES, ROWS, RowOut, Step, Weights};
+use crate::steepest::float::{Float, Keys};
+use crate::steepest::integer::Bytes;
 use crate::steepest::rule::{Border, LABEL_MASKED, Rule};
+use crate::steepest::shared::{LINES, ROWS, RowOut, Shared, Step, Weights, position};
 use crate::volume::{Element, ElementType, VolumeMut};
 
-/// Widest piece of a row: lines and nodes of a block of this width fit L1 and a part of L2.
+/// Widest piece of a row: lines and nodes of a block of this width fit L1 and a part of L2. Pieces of 64 or 128
+/// fit L1 whole, and lost more by the shorter runs of memory: 256³ f32 took 1.4 times as long.
 const WIDEST: usize = 256;
 /// Longest march: two planes are read twice a task, and progress comes between tasks.
 const LONGEST: usize = 256;
-/// Elements of a padded line: whole vectors of any tier, and one vector for the two ends.
-const PADDED: usize = WIDEST + 16;
+/// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
+const PADDED: usize = WIDEST + 2;
 /// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
-const LEAD: usize = 15;
-const LINE: usize = PADDED + 16;
+const LEAD: usize = 31;
+const LINE: usize = LEAD + PADDED + 31;
+const _: () = assert!(LINE % 32 == 0);
 
 /// A call, as the tasks see it: everything checked.
 pub(crate) struct Job<'a> {
@@ -32,6 +36,7 @@ pub(crate) struct Job<'a> {
     pub labels: VolumeMut<'a>,
     pub slope: Option<VolumeMut<'a>>,
     weights: Option<Weights>,
+    way: Way,
     cuts: [Cut; 3],
 }
 
@@ -66,6 +71,7 @@ impl<'a> Job<'a> {
         let [_, rows, width] = source.image.shape();
         let depth = planes[1] - planes[0];
         let weights = Weights::new(&rule);
+        let way = Way::new(&source, weights.as_ref(), slope.is_some());
         let pieces = width.div_ceil(WIDEST);
         let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
         let y = Cut { start: 0, end: rows, piece: ROWS };
@@ -73,7 +79,7 @@ impl<'a> Job<'a> {
         let blocks = x.count() * y.count();
         let marches = (4 * threads).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
         let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
-        Job { source, rule, labels, slope, weights, cuts: [z, y, x] }
+        Job { source, rule, labels, slope, weights, way, cuts: [z, y, x] }
     }
 
     pub fn tasks(&self) -> usize {
@@ -93,32 +99,75 @@ impl<'a> Job<'a> {
     }
 }
 
+/// Which kernel a call takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Bytes on cubic voxels.
+    Bytes,
+    /// 16-bit integers on cubic voxels.
+    Keys,
+    /// F32 on cubic voxels; integers, too, where slopes are asked for.
+    Float,
+    /// The same on voxels that are not cubes.
+    Anisotropic,
+    /// All others: the definition's arithmetic.
+    Definition,
+}
+
+impl Way {
+    fn new(source: &Source, weights: Option<&Weights>, slope: bool) -> Way {
+        let Some(weights) = weights else { return Way::Definition };
+        if !weights.isotropic {
+            return Way::Anisotropic;
+        }
+        match source.image.element_type() {
+            ElementType::U8 | ElementType::I8 if !slope => Way::Bytes,
+            ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
+            _ => Way::Float,
+        }
+    }
+}
+
 /// A thread's working memory.
 pub(crate) struct Workspace {
+    /// Lines of three planes, as f32 or i16.
     single: Scratch<f32>,
+    bytes: Scratch<i16>,
+    /// Lines and marks in f64: of three planes, or of the one row of an f32 image that needs them.
     double: Scratch<f64>,
+    marks: Scratch<f64>,
     nodes: [Scratch<f32>; 2],
+    byte_nodes: [Scratch<i16>; 2],
     labels: Scratch<u8>,
     flags: Scratch<u32>,
     differences: Scratch<f32>,
-    winners: Scratch<u8>,
+    classes: Scratch<f32>,
     slopes: Scratch<f64>,
 }
 
 impl Workspace {
     pub fn new(job: &Job) -> Result<Self, Error> {
-        let class = job.weights.is_some();
-        let lines = |class: bool, n: usize| if class { n * LINE } else { 0 };
-        let nodes = || Scratch::new(if class { float::slot_elements(WIDEST + 16) } else { 0 });
+        const THREE: usize = 3 * LINES;
+        let (single, bytes, double, kept, byte_kept) = match job.way {
+            Way::Bytes => (0, THREE, 0, 0, Bytes::KEPT),
+            Way::Keys => (THREE, 0, 0, Keys::KEPT, 0),
+            Way::Float => (THREE, 0, THREE, Float::<true>::KEPT, 0),
+            Way::Anisotropic => (THREE, 0, THREE, Float::<false>::KEPT, 0),
+            Way::Definition => (0, 0, THREE, 0, 0),
+        };
+        let nodes = || Scratch::new(kept * ROWS * WIDEST);
+        let byte_nodes = || Scratch::new(byte_kept * ROWS * WIDEST);
         Ok(Workspace {
-            single: Scratch::new(lines(class, 3 * LINES))?,
-            // Lines and marks: of the block, or of the one row of a class kernel that needs them.
-            double: Scratch::new(2 * if class { 9 * LINE } else { 3 * LINES * LINE })?,
+            single: Scratch::new(single * LINE)?,
+            bytes: Scratch::new(bytes * LINE)?,
+            double: Scratch::new(double * LINE)?,
+            marks: Scratch::new(double * LINE)?,
             nodes: [nodes()?, nodes()?],
+            byte_nodes: [byte_nodes()?, byte_nodes()?],
             labels: Scratch::new(ROWS * LINE)?,
             flags: Scratch::new(ROWS * WIDEST)?,
             differences: Scratch::new(ROWS * LINE)?,
-            winners: Scratch::new(ROWS * LINE)?,
+            classes: Scratch::new(ROWS * LINE)?,
             slopes: Scratch::new(LINE)?,
         })
     }
@@ -138,124 +187,257 @@ impl Kernel for Task<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Task { job, index, workspace } = self;
         let block = job.block(index);
-        match (&job.weights, job.slope.is_some()) {
-            (Some(w), false) if w.isotropic => classes::<S, true, false>(simd, job, w, block, workspace),
-            (Some(w), true) if w.isotropic => classes::<S, true, true>(simd, job, w, block, workspace),
-            (Some(w), false) => classes::<S, false, false>(simd, job, w, block, workspace),
-            (Some(w), true) => classes::<S, false, true>(simd, job, w, block, workspace),
-            (None, _) => definition(simd, job, block, workspace),
+        let Workspace { single, bytes, double, marks, nodes, byte_nodes, .. } = workspace;
+        let single =
+            Memory { lines: single.as_mut_slice(), nodes: nodes.each_mut().map(|slot| slot.as_mut_slice()) };
+        let bytes = Memory {
+            lines: bytes.as_mut_slice(),
+            nodes: byte_nodes.each_mut().map(|slot| slot.as_mut_slice()),
+        };
+        let rows = Rows {
+            labels: workspace.labels.as_mut_slice(),
+            flags: workspace.flags.as_mut_slice(),
+            differences: workspace.differences.as_mut_slice(),
+            classes: workspace.classes.as_mut_slice(),
+            slopes: workspace.slopes.as_mut_slice(),
+            double: double.as_mut_slice(),
+            marks: marks.as_mut_slice(),
+        };
+        match (job.way, job.slope.is_some()) {
+            (Way::Bytes, _) => march::<S, Bytes, false>(simd, job, block, bytes, rows),
+            (Way::Keys, _) => march::<S, Keys, false>(simd, job, block, single, rows),
+            (Way::Float, false) => march::<S, Float<true>, false>(simd, job, block, single, rows),
+            (Way::Float, true) => march::<S, Float<true>, true>(simd, job, block, single, rows),
+            (Way::Anisotropic, false) => march::<S, Float<false>, false>(simd, job, block, single, rows),
+            (Way::Anisotropic, true) => march::<S, Float<false>, true>(simd, job, block, single, rows),
+            (Way::Definition, _) => definition(simd, job, block, rows),
         }
     }
 }
 
-/// The padded lines of three planes, plane t of the march in slot t mod 3.
-struct Ring<'a, L> {
+/// The lines and nodes of a kernel.
+struct Memory<'a, L> {
     lines: &'a mut [L],
-    marks: &'a mut [f64],
-    contents: [[Content; LINES]; 3],
+    nodes: [&'a mut [L]; 2],
 }
 
-impl<'a, L: LineElement> Ring<'a, L> {
-    fn new(lines: &'a mut [L], marks: &'a mut [f64]) -> Self {
-        let nothing = Content { finite: true, complete: true };
-        Ring { lines, marks, contents: [[nothing; LINES]; 3] }
-    }
+/// The rows of output on their way, and what it takes to make one of them by the definition.
+struct Rows<'a> {
+    labels: &'a mut [u8],
+    flags: &'a mut [u32],
+    differences: &'a mut [f32],
+    classes: &'a mut [f32],
+    slopes: &'a mut [f64],
+    double: &'a mut [f64],
+    marks: &'a mut [f64],
+}
 
-    /// Fills the lines of plane `t` of the march through `block`.
+/// The lines of one plane of a block, to be filled: a kernel of its own.
+struct Fill<'a, 'b, L> {
+    job: &'a Job<'b>,
+    block: [[usize; 2]; 3],
+    /// Which plane of the march.
+    t: usize,
+    lines: &'a mut [L],
+    /// Empty, or like `lines`.
+    marks: &'a mut [f64],
+    contents: &'a mut [[Content; LINES]; 3],
+}
+
+impl<L: LineElement> Kernel for Fill<'_, '_, L> {
+    type Output = ();
+
     #[inline(always)]
-    fn fill(&mut self, job: &Job, [z, y, x]: [[usize; 2]; 3], t: usize) {
+    fn run<S: Simd>(self, _: S) {
+        with_pixel!(self.job.source.image.element_type(), T => {
+            if L::TAKES.contains(&T::TYPE) {
+                self.run_on::<T>();
+            } else {
+                unreachable!("{:?} in lines of {:?}", T::TYPE, L::TYPE)
+            }
+        });
+    }
+}
+
+impl<L: LineElement> Fill<'_, '_, L> {
+    #[inline(always)]
+    fn run_on<T: Pixel>(self) {
+        let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
         for row in 0..LINES {
-            let place = (t % 3 * LINES + row) * LINE + LEAD;
+            let place = place(t, row);
             let end = place + x[1] - x[0] + 2;
-            let marks = if self.marks.is_empty() { &mut [][..] } else { &mut self.marks[place..end] };
+            let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             // A last block may have fewer rows; lines past the one below them are nobody's.
-            self.contents[t % 3][row] = if at[1] <= y[1] as isize {
-                job.source.fill(at, x[0], &mut self.lines[place..end], marks)
+            contents[t % 3][row] = if at[1] <= y[1] as isize {
+                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
             } else {
-                Content { finite: true, complete: true }
+                EMPTY
             };
         }
     }
+}
 
-    /// Where line `row` of plane `t` begins.
-    fn line(&self, t: usize, row: usize) -> *const L {
-        self.lines[(t % 3 * LINES + row) * LINE + LEAD..].as_ptr()
-    }
+const EMPTY: Content = Content { finite: true, complete: true };
 
-    /// Whether all nine lines around a row of output satisfy `test`; plane `t` is the last of the three.
-    fn all(&self, row: usize, test: impl Fn(&Content) -> bool) -> bool {
-        self.contents.iter().all(|plane| plane[row..row + 3].iter().all(&test))
+/// Where line `row` of plane `t` of the march begins.
+fn place(t: usize, row: usize) -> usize {
+    (t % 3 * LINES + row) * LINE + LEAD
+}
+
+/// Whether all nine lines around a row of output satisfy `test`.
+fn all_around(contents: &[[Content; LINES]; 3], row: usize, test: impl Fn(&Content) -> bool) -> bool {
+    contents.iter().all(|plane| plane[row..row + 3].iter().all(&test))
+}
+
+/// A step of a kernel of shared minima, as a kernel of its own.
+struct Advance<'a, K: Shared, const EMIT: bool, const SLOPE: bool> {
+    weights: &'a Weights,
+    step: Step<K::Line>,
+}
+
+impl<K: Shared, const EMIT: bool, const SLOPE: bool> Kernel for Advance<'_, K, EMIT, SLOPE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // SAFETY: `march` has laid the memory out as `Shared::step` wants it.
+        unsafe { K::step::<S, EMIT, SLOPE>(simd, self.weights, &self.step) };
     }
 }
 
-/// A block by the class kernel.
+/// A row by the definition's arithmetic, as a kernel of its own.
+struct Direct<'a> {
+    rule: &'a Rule,
+    around: Neighborhood,
+    width: usize,
+    /// Each with room for whole vectors.
+    labels: &'a mut [u8],
+    slopes: &'a mut [f64],
+}
+
+impl Kernel for Direct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Direct { rule, around, width, labels, slopes } = self;
+        assert!(labels.len() >= width.next_multiple_of(16) && slopes.len() >= width.next_multiple_of(16));
+        // SAFETY: lines and marks lie in places of LINE elements, which have room for the widest piece in whole
+        // vectors; for labels and slopes it was just checked.
+        unsafe { direct::row(simd, rule, &around, width, labels.as_mut_ptr(), slopes.as_mut_ptr()) };
+    }
+}
+
+/// A block by a kernel of shared minima.
 #[inline(always)]
-fn classes<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
+fn march<S: Simd, K: Shared, const SLOPE: bool>(
     simd: S,
     job: &Job,
-    weights: &Weights,
     block: [[usize; 2]; 3],
-    workspace: &mut Workspace,
+    memory: Memory<K::Line>,
+    rows: Rows,
 ) {
-    let Workspace { single, double, nodes, labels, flags, differences, winners, slopes } = workspace;
+    let Some(weights) = &job.weights else { unreachable!("a way without weights") };
     let [z, y, x] = block;
     let n = x[1] - x[0];
-    let nodes = nodes.each_mut().map(|slot| slot.as_mut_slice().as_mut_ptr());
-    let (labels, flags) = (labels.as_mut_slice(), flags.as_mut_slice());
-    let (differences, winners) = (differences.as_mut_slice(), winners.as_mut_slice());
-    let (slopes, double) = (slopes.as_mut_slice(), double.as_mut_slice());
-    let mut ring = Ring::new(single.as_mut_slice(), &mut []);
+    let lanes = K::lanes::<S>();
+    let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
+    let Memory { lines, mut nodes } = memory;
+    let mut contents = [[EMPTY; LINES]; 3];
+    let table = job.rule.class_weights().unwrap_or([0.0; 8]);
+    let mut plane = 0;
     for t in 0..z[1] - z[0] + 2 {
-        ring.fill(job, block, t);
-        let step = Step::new(
-            t,
-            n.div_ceil(S::F32::LANES),
-            [t + 1, t + 2, t].map(|t| std::array::from_fn(|row| ring.line(t, row))),
-            [nodes[t % 2], nodes[(t + 1) % 2]],
-            std::array::from_fn(|row| RowOut {
-                labels: labels[row * LINE..].as_mut_ptr(),
-                flags: flags[row * WIDEST..].as_mut_ptr(),
-                differences: differences[row * LINE..].as_mut_ptr(),
-                winners: winners[row * LINE..].as_mut_ptr(),
+        let fill = Fill { job, block, t, lines: &mut *lines, marks: &mut [], contents: &mut contents };
+        dispatch(S::ISA, fill);
+        if plane == K::LAST_PLANE {
+            nodes.iter_mut().for_each(|slot| K::lower(slot, plane - 2));
+            plane = 2;
+        }
+        let z = (z[0] + t).wrapping_sub(2);
+        let target = |row: usize| -> Option<*mut u8> {
+            let y = y[0] + row;
+            // SAFETY: the voxel lies within the shape, and `straight` means U8.
+            (straight && t >= 2 && y < block[1][1]).then(|| unsafe { job.labels.at([z, y, x[0]]) })
+        };
+        let step = Step {
+            lines: [t + 1, t + 2, t].map(|t| std::array::from_fn(|row| lines[place(t, row)..].as_ptr())),
+            nodes: [t, t + 1].map(|t| nodes[t % 2].as_mut_ptr()),
+            plane,
+            width: n,
+            gaps: contents.iter().flatten().any(|content| !content.complete),
+            rows: std::array::from_fn(|row| RowOut {
+                labels: target(row).unwrap_or(rows.labels[row * LINE..].as_mut_ptr()),
+                flags: rows.flags[row * WIDEST..].as_mut_ptr(),
+                differences: rows.differences[row * LINE..].as_mut_ptr(),
+                classes: rows.classes[row * LINE..].as_mut_ptr(),
             }),
-        );
+        };
+        plane += 1;
+        let vectors = step.vectors(lanes);
         if t < 2 {
-            // SAFETY: lines have PADDED elements, nodes `slot_elements` of a width of at most WIDEST rounded
-            // up, rows of output LINE or WIDEST: all above `vectors` whole vectors.
-            unsafe { float::step::<S, ISOTROPIC, false, SLOPE>(simd, weights, &step) };
+            dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step });
             continue;
         }
-        // SAFETY: as above.
-        unsafe { float::step::<S, ISOTROPIC, true, SLOPE>(simd, weights, &step) };
-        let z = z[0] + t - 2;
+        dispatch(S::ISA, Advance::<K, true, SLOPE> { weights, step });
         for (row, y) in (y[0]..y[1]).enumerate() {
             if job.skipped(0, z) || job.skipped(1, y) {
                 job.write_zeros([z, y], x);
                 continue;
             }
-            let labels = &mut labels[row * LINE..][..PADDED];
-            if ring.all(row, |content| content.finite) {
+            let labels = match target(row) {
+                // SAFETY: the row's n labels are adjacent, and this task's alone.
+                Some(start) => unsafe { std::slice::from_raw_parts_mut(start, n) },
+                None => &mut rows.labels[row * LINE..][..n],
+            };
+            if !all_around(&contents, row, |content| content.finite) {
+                direct_row::<S>(job, [z, y], x, labels, rows.slopes, rows.double, rows.marks);
+            } else {
                 if SLOPE {
-                    for i in 0..n {
-                        let weight = job.rule.weights[usize::from(winners[row * LINE + i] % 27)];
-                        slopes[i] = f64::from(differences[row * LINE + i]) * weight;
-                    }
+                    let place = row * LINE..row * LINE + n.next_multiple_of(16);
+                    let found = [&rows.differences[place.clone()], &rows.classes[place]];
+                    slopes_of(simd, &table, weights.isotropic, found, rows.slopes);
                 }
-                for (vector, &bits) in flags[row * WIDEST..][..step.vectors].iter().enumerate() {
-                    let mut bits = bits;
-                    while bits != 0 {
-                        let i = vector * S::F32::LANES + bits.trailing_zeros() as usize;
-                        bits &= bits - 1;
+                for (vector, &flags) in rows.flags[row * WIDEST..][..vectors].iter().enumerate() {
+                    let mut flags = flags;
+                    while flags != 0 {
+                        let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
+                        flags &= flags - 1;
                         if i < n {
-                            redo(job, [z, y, x[0] + i], &mut labels[i], &mut slopes[i]);
+                            redo(job, [z, y, x[0] + i], &mut labels[i], &mut rows.slopes[i]);
                         }
                     }
                 }
-            } else {
-                direct_row(simd, job, [z, y], x, double, labels, slopes);
             }
-            job.write([z, y], x, labels, slopes);
+            job.finish(simd, [z, y], x, labels, rows.slopes, target(row).is_some());
+        }
+    }
+}
+
+/// Slopes from the winning differences and classes, in whole vectors. Weights are selected and not looked up: the
+/// gathers took as long as all the rest.
+#[inline(always)]
+fn slopes_of<S: Simd>(
+    simd: S,
+    weights: &[f64; 8],
+    isotropic: bool,
+    [differences, classes]: [&[f32]; 2],
+    slopes: &mut [f64],
+) {
+    let rows = slopes.chunks_exact_mut(S::F32::LANES).zip(differences.chunks_exact(S::F32::LANES));
+    for ((slopes, differences), classes) in rows.zip(classes.chunks_exact(S::F32::LANES)) {
+        // SAFETY: the chunks have as many elements as a vector has lanes.
+        let [differences, classes] =
+            [differences, classes].map(|row| unsafe { S::widen(S::F32::load(simd, row.as_ptr())) });
+        for half in 0..2 {
+            let splat = |value| S::F64::splat(simd, value);
+            let mut weight = splat(weights[7]);
+            let others: &[usize] = if isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
+            for &class in others {
+                weight = splat(weights[class]).select(classes[half].eq(splat(class as f64)), weight);
+            }
+            // SAFETY: half a vector of f32 has as many lanes as one of f64.
+            unsafe { differences[half].mul(weight).store(slopes.as_mut_ptr().add(half * S::F64::LANES)) };
         }
     }
 }
@@ -267,43 +449,60 @@ fn redo(job: &Job, voxel: [usize; 3], label: &mut u8, slope: &mut f64) {
     (*label, *slope) = (outcome.label, outcome.slope);
 }
 
-/// One row of a class kernel's block in f64: for NaN and infinity.
-#[inline(always)]
+/// One row of an f32 image in f64: for NaN and infinity.
 fn direct_row<S: Simd>(
-    simd: S,
     job: &Job,
     [z, y]: [usize; 2],
     x: [usize; 2],
-    double: &mut [f64],
     labels: &mut [u8],
     slopes: &mut [f64],
+    lines: &mut [f64],
+    marks: &mut [f64],
 ) {
-    let n = x[1] - x[0];
-    let (lines, marks) = double.split_at_mut(9 * LINE);
-    let mut complete = true;
-    for i in 0..9 {
-        let at = [z as isize + i as isize / 3 - 1, y as isize + i as isize % 3 - 1];
-        let place = i * LINE + LEAD..i * LINE + LEAD + n + 2;
-        complete &= job.source.fill(at, x[0], &mut lines[place.clone()], &mut marks[place]).complete;
+    // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
+    let mut contents = [[EMPTY; LINES]; 3];
+    for t in 0..3 {
+        let block = [[z, z + 1], [y, y + 1], x];
+        dispatch(
+            S::ISA,
+            Fill { job, block, t, lines: &mut *lines, marks: &mut *marks, contents: &mut contents },
+        );
     }
-    let around = Neighborhood {
-        lines: std::array::from_fn(|i| lines[i * LINE + LEAD..].as_ptr()),
-        marks: std::array::from_fn(|i| marks[i * LINE + LEAD..].as_ptr()),
-        complete,
-    };
-    // SAFETY: lines, marks, labels and slopes have at least PADDED elements, `n` is at most WIDEST.
-    unsafe { direct::row(simd, &job.rule, &around, n, labels.as_mut_ptr(), slopes.as_mut_ptr()) };
+    let mut row = [0; LINE];
+    let around = neighborhood(2, 0, lines, marks, &contents);
+    let width = x[1] - x[0];
+    dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels: &mut row, slopes });
+    labels.copy_from_slice(&row[..width]);
+}
+
+/// The neighbourhood of row `row` of a block, plane `t` being the last that has arrived.
+fn neighborhood(
+    t: usize,
+    row: usize,
+    lines: &[f64],
+    marks: &[f64],
+    contents: &[[Content; LINES]; 3],
+) -> Neighborhood {
+    let place = |i: usize| place(t + 1 + i / 3, row + i % 3);
+    Neighborhood {
+        lines: std::array::from_fn(|i| lines[place(i)..].as_ptr()),
+        marks: std::array::from_fn(|i| marks[place(i)..].as_ptr()),
+        complete: all_around(contents, row, |content| content.complete),
+    }
 }
 
 /// A block by the definition's arithmetic in vectors.
 #[inline(always)]
-fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], workspace: &mut Workspace) {
+fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let [z, y, x] = block;
-    let (labels, slopes) = (workspace.labels.as_mut_slice(), workspace.slopes.as_mut_slice());
-    let (lines, marks) = workspace.double.as_mut_slice().split_at_mut(3 * LINES * LINE);
-    let mut ring = Ring::new(lines, marks);
+    let Rows { labels, slopes, double: lines, marks, .. } = rows;
+    let mut contents = [[EMPTY; LINES]; 3];
+    let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
     for t in 0..z[1] - z[0] + 2 {
-        ring.fill(job, block, t);
+        // Without gaps nobody looks at the marks.
+        let marked = if gaps { &mut *marks } else { &mut [] };
+        let fill = Fill { job, block, t, lines: &mut *lines, marks: marked, contents: &mut contents };
+        dispatch(S::ISA, fill);
         if t < 2 {
             continue;
         }
@@ -313,26 +512,27 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], workspace: &m
                 job.write_zeros([z, y], x);
                 continue;
             }
-            let place = |i: usize| ((t + 1 + i / 3) % 3 * LINES + row + i % 3) * LINE + LEAD;
-            let around = Neighborhood {
-                lines: std::array::from_fn(|i| ring.lines[place(i)..].as_ptr()),
-                marks: std::array::from_fn(|i| ring.marks[place(i)..].as_ptr()),
-                complete: ring.all(row, |content| content.complete),
-            };
-            let n = x[1] - x[0];
-            // SAFETY: lines, marks, labels and slopes have at least PADDED elements, `n` is at most WIDEST.
-            unsafe {
-                direct::row(simd, &job.rule, &around, n, labels.as_mut_ptr(), slopes.as_mut_ptr());
-            }
-            job.write([z, y], x, labels, slopes);
+            let around = neighborhood(t, row, lines, marks, &contents);
+            let width = x[1] - x[0];
+            dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
+            job.finish(simd, [z, y], x, &mut labels[..width], slopes, false);
         }
     }
 }
 
 impl Job<'_> {
-    /// Writes a piece of a row of labels, and of slopes, after mask and skipped faces.
+    /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
+    /// where they belong already.
     #[inline(always)]
-    fn write(&self, [z, y]: [usize; 2], x: [usize; 2], labels: &mut [u8], slopes: &mut [f64]) {
+    fn finish<S: Simd>(
+        &self,
+        simd: S,
+        [z, y]: [usize; 2],
+        x: [usize; 2],
+        labels: &mut [u8],
+        slopes: &mut [f64],
+        written: bool,
+    ) {
         let n = x[1] - x[0];
         if let Some(mask) = self.source.mask {
             // SAFETY: the mask has the image's shape and type U8; the row's voxels lie within it.
@@ -351,11 +551,25 @@ impl Job<'_> {
         }
         let at = [z, y, x[0]];
         match self.labels.element_type() {
+            _ if written => {}
             ElementType::F32 => self.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
             _ => self.labels.put::<u8>(at, labels[..n].iter().copied()),
         }
         if let Some(slope) = &self.slope {
             match slope.element_type() {
+                ElementType::F32 if slope.stride()[2] == 1 && n >= S::F32::LANES => {
+                    // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
+                    let to = unsafe { slope.at::<f32>(at) };
+                    for vector in 0..n.div_ceil(S::F32::LANES) {
+                        let x = position(vector, S::F32::LANES, n);
+                        let halves = [0, S::F64::LANES].map(|half| {
+                            // SAFETY: slopes are as long as the widest row, and x + LANES ends within n.
+                            unsafe { S::F64::load(simd, slopes[x + half..].as_ptr()) }
+                        });
+                        // SAFETY: as above.
+                        unsafe { S::narrow(halves[0], halves[1]).store(to.add(x)) };
+                    }
+                }
                 ElementType::F32 => slope.put::<f32>(at, slopes[..n].iter().map(|&v| v as f32)),
                 _ => slope.put::<f64>(at, slopes[..n].iter().copied()),
             }

@@ -1,0 +1,119 @@
+//! What the kernels of shared minima have in common: the step of the march that `sweep.rs` makes, and the codes.
+//!
+//! A code names a voxel of the block by `9z + 3y + x`, z, y and x counted from a corner: the order within any
+//! neighbourhood is the labels', and a label is a code minus the code of the neighbourhood's corner. So nothing
+//! is added when a minimum changes its place from the plane below to the one above.
+
+use crate::simd::Simd;
+use crate::steepest::border::LineElement;
+use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
+
+/// Rows of output in a block.
+pub(crate) const ROWS: usize = 4;
+/// Rows of input that a block needs.
+pub(crate) const LINES: usize = ROWS + 2;
+
+/// A kernel of shared minima.
+pub(crate) trait Shared {
+    type Line: LineElement;
+    /// Vectors kept of each row and position for the two planes that follow.
+    const KEPT: usize;
+    /// The largest plane whose codes fit; before it, the march calls `lower`.
+    const LAST_PLANE: usize;
+
+    /// Lanes of a vector of lines.
+    fn lanes<S: Simd>() -> usize;
+
+    /// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its differences and classes.
+    ///
+    /// # Safety
+    /// Every pointer of `step` leads to what its comment says, and nobody else uses what is written.
+    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
+        simd: S,
+        weights: &Weights,
+        step: &Step<Self::Line>,
+    );
+
+    /// Makes the codes in a slot of nodes smaller by `planes` planes.
+    fn lower(_nodes: &mut [Self::Line], _planes: usize) {}
+}
+
+/// One step of the march along z: plane p of the lines arrives, plane p − 1 of labels leaves.
+pub(crate) struct Step<L> {
+    /// Padded lines of planes p − 2, p − 1 and p: room for whole vectors, and 2 elements.
+    pub lines: [[*const L; LINES]; 3],
+    /// Nodes of plane p − 2, to be overwritten by plane p's; and of plane p − 1: `ROWS · KEPT` vectors for each
+    /// vector of a row.
+    pub nodes: [*mut L; 2],
+    /// p, as the codes count it.
+    pub plane: usize,
+    /// Voxels in a row. Its last vector is moved back to end with it; a row shorter than a vector has one.
+    pub width: usize,
+    /// Some neighbours do not exist.
+    pub gaps: bool,
+    /// Where the rows of output go.
+    pub rows: [RowOut; ROWS],
+}
+
+impl<L> Step<L> {
+    pub fn vectors(&self, lanes: usize) -> usize {
+        self.width.div_ceil(lanes)
+    }
+}
+
+/// Where vector `vector` of a row of `width` voxels begins.
+#[inline(always)]
+pub(crate) fn position(vector: usize, lanes: usize, width: usize) -> usize {
+    (vector * lanes).min(width.saturating_sub(lanes))
+}
+
+/// Where a row of output goes.
+#[derive(Clone, Copy)]
+pub(crate) struct RowOut {
+    /// Room for the width, and at least one vector.
+    pub labels: *mut u8,
+    /// Bit i of `flags[j]`: voxel i of vector j is undecided.
+    pub flags: *mut u32,
+    /// For slopes: the winning difference and its class. Room as for labels.
+    pub differences: *mut f32,
+    pub classes: *mut f32,
+}
+
+/// What the kernels take from the rule.
+pub(crate) struct Weights {
+    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), scaled so that the smallest is 1: scores then never
+    /// underflow to zero.
+    pub class: [f32; 8],
+    pub isotropic: bool,
+    /// Best scores below this have label 13.
+    pub threshold: f32,
+    /// Best scores this near to the threshold are undecided.
+    pub band: f32,
+    /// For integers: label 13 where the differences of faces (doubled, plus 1 where the centre's index is the
+    /// higher), edges and corners are all at most this.
+    pub limits: [i16; 3],
+}
+
+impl Weights {
+    /// If these kernels may be used at all.
+    pub fn new(rule: &Rule) -> Option<Weights> {
+        let class = rule.class_weights()?;
+        let least = class[1..].iter().copied().fold(f64::INFINITY, f64::min);
+        let (threshold, band, limits) = match rule.minima {
+            Minima::Reference => {
+                let threshold = REFERENCE_CENTER_SCORE / least;
+                // Scores below −100: −101 by faces, −142/√2, −174/√3. At −100 itself the lower index wins.
+                (threshold, -1e-5 * threshold, [-200, -142, -174])
+            }
+            Minima::Strict => (0.0, 0.0, [-1, -1, -1]),
+            Minima::Flat => (f64::from(f32::from_bits(1)), 0.0, [1, 0, 0]),
+        };
+        Some(Weights {
+            class: class.map(|w| (w / least) as f32),
+            isotropic: rule.weights == super::rule::distance_weights([1.0; 3]),
+            threshold: threshold as f32,
+            band: band as f32,
+            limits,
+        })
+    }
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Whatever is wrong with a call, it is refused with a status and a text, and nothing has been written. Also
+# under valgrind, whose processor has no AVX-512, and with the sanitizers on the C side.
+source "$(dirname "$0")/../c/common.sh"
+
+sources="bad_input.c bad_memory.c bad_options.c bad_values.c bad_shortcuts.c cancellation.c"
+# shellcheck disable=SC2086
+build bad_input $sources
+# shellcheck disable=SC2086
+build bad_input_sanitized $sources -- -fsanitize=address,undefined -fno-sanitize-recover=all
+
+for tier in $(supported_tiers); do
+    echo "tiers: bad input on $tier"
+    VOXLANE_ISA=$tier expect "bad input on $tier" "$folder/bad_input"
+    VOXLANE_ISA=$tier expect "bad input, sanitized, on $tier" "$folder/bad_input_sanitized"
+done
+
+# VARIABLE=VALUE STATUS TEXT
+ISA=-9 THREAD=-11
+refused_environment() {
+    expect "$1" env "$1" "$folder/bad_input" environment "$2" "$3"
+}
+for value in avx3 AVX-512 sse2 portable,avx2 " " 2 ''$'\xff'; do
+    refused_environment "VOXLANE_ISA=$value" $ISA VOXLANE_ISA
+done
+for value in abc -1 2.5 1e3 99999999999999999999 2147483648 ''$'\xff'; do
+    refused_environment "VOXLANE_THREADS=$value" $THREAD VOXLANE_THREADS
+done
+for setting in VOXLANE_ISA= VOXLANE_ISA=portable VOXLANE_THREADS= VOXLANE_THREADS=0 VOXLANE_THREADS=3; do
+    expect "$setting" env "$setting" "$folder/bad_input"
+done
+
+for tier in portable avx2; do
+    if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx "$tier"; then
+        echo "tiers: bad input under valgrind on $tier"
+        VOXLANE_ISA=$tier expect "valgrind on $tier" "${memcheck[@]}" "$folder/bad_input"
+    else
+        echo "SKIPPED: bad input under valgrind on $tier, which its processor lacks"
+    fi
+done
+if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx avx512; then
+    echo "SKIPPED: a tier that the processor lacks, as even valgrind's has all of them"
+else
+    VOXLANE_ISA=avx512 expect "valgrind without AVX-512" "${memcheck[@]}" "$folder/bad_input" environment $ISA "VOXLANE_ISA asks for avx512"
+fi
+finish

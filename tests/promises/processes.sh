@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# What a process may do around its calls: fork, call from many threads at once, let threads come and go, open and
+# close the library, end while helper threads are alive. A time limit turns a deadlock into a failure.
+source "$(dirname "$0")/../c/common.sh"
+
+build fork fork.c work.c
+build threads threads.c work.c
+build exit_alive exit_alive.c work.c
+gcc -std=c99 -D_GNU_SOURCE $warnings -O1 -g -Iinclude tests/c/load_unload.c -o "$folder/load_unload" -ldl \
+    -lpthread || fail "load_unload does not compile"
+
+expect "fork" "$folder/fork"
+expect "threads" "$folder/threads"
+expect "load and unload" "$folder/load_unload" "$release/libvoxlane.so"
+for how in return callback meanwhile; do
+    for _ in 1 2 3 4 5; do
+        timeout --kill-after=5 60 "$folder/exit_alive" $how
+        status=$?
+        [ $status -eq 7 ] || fail "end by $how: status $status, not 7"
+    done
+done
+for tier in $(supported_tiers); do
+    echo "tiers: threads on $tier"
+    VOXLANE_ISA=$tier expect "threads on $tier" "$folder/threads"
+done
+finish
