@@ -31,7 +31,9 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn memory_is_bounded_by_centres_and_threads() {
-    for (count, n, per_center) in [(1000, 64, false), (300_000, 64, true), (3_000_000, 256, true), (10_000_000, 256, false)] {
+    for (count, n, per_center) in
+        [(1000, 64, false), (300_000, 64, true), (3_000_000, 256, true), (10_000_000, 256, false)]
+    {
         for threads in [1, 2, 5] {
             let mut seed = 1u64;
             let centers = Array2::from_shape_fn((count, 3), |_| {
