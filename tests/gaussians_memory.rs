@@ -31,7 +31,9 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn memory_is_bounded_by_centres_and_threads() {
-    for (count, n, per_center) in [(1000, 64, false), (300_000, 64, true), (10_000_000, 256, false)] {
+    for (count, n, per_center) in
+        [(1000, 64, false), (300_000, 64, true), (3_000_000, 256, true), (10_000_000, 256, false)]
+    {
         for threads in [1, 2, 5] {
             let mut seed = 1u64;
             let centers = Array2::from_shape_fn((count, 3), |_| {
@@ -41,7 +43,11 @@ fn memory_is_bounded_by_centres_and_threads() {
             let each =
                 Array1::from_shape_fn(if per_center { count } else { 0 }, |i| 0.3 + (i % 7) as f32 * 0.2);
             let sigmas = if per_center { Sigmas::PerCenter(each.view()) } else { Sigmas::One(0.3) };
-            let gaussians = Gaussians::new(centers.view(), sigmas).unwrap();
+            let amplitudes = each.mapv(|v| 2.0 - v);
+            let mut gaussians = Gaussians::new(centers.view(), sigmas).unwrap();
+            if per_center {
+                gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+            }
             let mut grid = Array3::<f32>::zeros((n, n, n));
             let before = NOW.load(Ordering::Relaxed);
             MOST.store(before, Ordering::Relaxed);

@@ -15,6 +15,9 @@
 //! Registers are loaded and stored once for all Gaussians of a pack, not once for each: a row held in the
 //! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
 //! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
+//!
+//! BALL costs two and a half times BOX here: most blocks of its surface are parts, and exact squares take two f64
+//! comparisons a vector. Packs of half the size, to keep the squares in the L1 cache, gained nothing.
 
 use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};
@@ -230,6 +233,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
+    assert!(BY <= <S::F64 as Vector>::LANES);
     assert!(buffer.len() >= voxels::<T>() && pack.factors.len() >= T::PACK * pack::rows::<T>());
     assert!(!BALL || pack.squares.len() >= T::PACK * pack::rows::<T>());
     let [touched_z, touched_y, touched_x] = &pack.touched;
@@ -294,15 +298,22 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     let (qz, qy, qx) = unsafe { rows::<T, _>(pack.squares, slot, corner) };
                     // SAFETY: as above.
                     let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
+                    // SAFETY: as above; a vector from row y on ends at the latest in row x.
+                    let y_squares = unsafe { S::F64::load(simd, qy) };
                     for dz in 0..BZ {
                         // SAFETY: as above.
                         let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
                         let plane = gx.mul(<T::Vector<S>>::splat(simd, g));
+                        // What is left for x in each row. All rows at once, and through memory, from where
+                        // they are broadcast for nothing.
+                        let mut left = [0.0; 8];
+                        // SAFETY: the array holds the lanes of the widest tier.
+                        unsafe { S::F64::splat(simd, limit - q).sub(y_squares).store(left.as_mut_ptr()) };
                         for dy in 0..BY {
                             // SAFETY: as above.
-                            let (g, q) = unsafe { (*gy.add(dy), q + *qy.add(dy)) };
+                            let g = unsafe { *gy.add(dy) };
                             // SAFETY: as above.
-                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, limit - q)) };
+                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, left[dy])) };
                             let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
                             sums[dz][dy] = sum.select(kept, sums[dz][dy]);
                         }

@@ -154,11 +154,6 @@ impl Kernel for Operations {
             high.store(wide.as_mut_ptr().add(S::F64::LANES));
         }
         assert!((0..S::F32::LANES).all(|i| wide[i] == f64::from(numbers[i])));
-        let wide: [f64; 16] = std::array::from_fn(|i| f64::from(numbers[i]));
-        // SAFETY: as above, two halves.
-        let (low, high) = unsafe {
-            (S::F64::load(simd, wide.as_ptr()), S::F64::load(simd, wide.as_ptr().add(S::F64::LANES)))
-        };
         for limit in [-1.0, 17.0, 50.0, 200.0, 300.0] {
             let limits = S::F64::splat(simd, limit);
             let joined = S::join(low.le(limits), high.le(limits)).bits();
