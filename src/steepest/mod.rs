@@ -4,6 +4,9 @@ mod border;
 mod direct;
 mod float;
 mod integer;
+mod job;
+mod node;
+mod output;
 mod rule;
 mod shared;
 mod sweep;
@@ -17,8 +20,9 @@ use crate::volume::{ElementType, Volume, VolumeMut};
 pub use rule::{Border, Direction, LABEL_CENTER, LABEL_MASKED, Minima, neighbor_offset};
 
 use border::Source;
+use job::Job;
 use rule::Rule;
-use sweep::{Job, Task, Workspace};
+use sweep::{Task, Workspace};
 
 /// Labels every voxel of a volume with its steepest neighbour.
 ///

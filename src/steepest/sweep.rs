@@ -2,131 +2,33 @@
 //!
 //! A task owns a block of the labels: `ROWS` rows, a piece of x, a range of planes. It marches along z. For every
 //! plane, the block's rows and one more on either side are copied into padded lines (`border.rs`), which stay
-//! in L1; the kernel takes the plane in, and the rows of the plane before leave: computed into a row of
-//! scratch, the rare undecided voxel redone by the definition, faces and mask applied, then written to the
-//! caller's array, once. Planes, rows and pieces overlap by one voxel in what they read, never in what they write.
+//! in L1; the kernel takes the plane in, and the rows of the plane before leave: straight into the caller's array
+//! where its rows are contiguous bytes, else over a row of scratch. The rare undecided voxel is redone by the
+//! definition, then mask and skipped faces are applied (`output.rs`). Blocks overlap by one voxel in what they
+//! read, never in what they write.
+//!
+//! Tried and lost: filling lines, stepping and writing in one function (the loops competed for registers: f32 took
+//! 1.4 times as long, bytes 3 times), and slopes by table look-up.
 
 use crate::error::Error;
 use crate::scratch::Scratch;
-use crate::simd::{Kernel, Simd, Vector, dispatch};
-use crate::steepest::border::{Content, Line, LineElement, Pixel, Source, with_pixel};
+use crate::simd::{Kernel, Simd, dispatch};
+use crate::steepest::border::{Content, Line, LineElement, Pixel, with_pixel};
 use crate::steepest::direct::{self, Neighborhood};
 use crate::steepest::float::{Float, Keys};
 use crate::steepest::integer::Bytes;
-use crate::steepest::rule::{Border, LABEL_MASKED, Rule};
+use crate::steepest::job::{Job, WIDEST, Way};
+use crate::steepest::output::slopes_of;
+use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{LINES, ROWS, RowOut, Shared, Step, Weights, position};
-use crate::volume::{Element, ElementType, VolumeMut};
+use crate::volume::{Element, ElementType};
 
-/// Widest piece of a row: lines and nodes of a block of this width fit L1 and a part of L2. Pieces of 64 or 128
-/// fit L1 whole, and lost more by the shorter runs of memory: 256³ f32 took 1.4 times as long.
-const WIDEST: usize = 256;
-/// Longest march: two planes are read twice a task, and progress comes between tasks.
-const LONGEST: usize = 256;
 /// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
 const PADDED: usize = WIDEST + 2;
 /// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
 const LEAD: usize = 31;
 const LINE: usize = LEAD + PADDED + 31;
 const _: () = assert!(LINE.is_multiple_of(32));
-
-/// A call, as the tasks see it: everything checked.
-pub(crate) struct Job<'a> {
-    pub source: Source<'a>,
-    pub rule: Rule,
-    pub labels: VolumeMut<'a>,
-    pub slope: Option<VolumeMut<'a>>,
-    weights: Option<Weights>,
-    way: Way,
-    cuts: [Cut; 3],
-}
-
-/// An axis of the output cut into equal pieces.
-#[derive(Clone, Copy)]
-struct Cut {
-    start: usize,
-    end: usize,
-    piece: usize,
-}
-
-impl Cut {
-    fn count(&self) -> usize {
-        (self.end - self.start).div_ceil(self.piece)
-    }
-
-    fn range(&self, i: usize) -> [usize; 2] {
-        let start = self.start + i * self.piece;
-        [start, (start + self.piece).min(self.end)]
-    }
-}
-
-impl<'a> Job<'a> {
-    pub fn new(
-        source: Source<'a>,
-        rule: Rule,
-        labels: VolumeMut<'a>,
-        slope: Option<VolumeMut<'a>>,
-        planes: [usize; 2],
-        threads: usize,
-    ) -> Self {
-        let [_, rows, width] = source.image.shape();
-        let depth = planes[1] - planes[0];
-        let weights = Weights::new(&rule);
-        let way = Way::new(&source, weights.as_ref(), slope.is_some());
-        let pieces = width.div_ceil(WIDEST);
-        let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
-        let y = Cut { start: 0, end: rows, piece: ROWS };
-        // Shorter marches only where there would not be work for all.
-        let blocks = x.count() * y.count();
-        let marches = (4 * threads).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
-        let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
-        Job { source, rule, labels, slope, weights, way, cuts: [z, y, x] }
-    }
-
-    pub fn tasks(&self) -> usize {
-        self.cuts.iter().map(Cut::count).product()
-    }
-
-    /// The ranges of task `i`; neighbours in y follow each other.
-    fn block(&self, i: usize) -> [[usize; 2]; 3] {
-        let [_, y, x] = self.cuts.map(|cut| cut.count());
-        let [cz, cy, cx] = &self.cuts;
-        [cz.range(i / y / x), cy.range(i % y), cx.range(i / y % x)]
-    }
-
-    /// Whether an index lies on a face that the rule skips.
-    fn skipped(&self, axis: usize, i: usize) -> bool {
-        self.source.border[axis] == Border::Skip && (i == 0 || i + 1 == self.source.image.shape()[axis])
-    }
-}
-
-/// Which kernel a call takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Bytes on cubic voxels.
-    Bytes,
-    /// 16-bit integers on cubic voxels.
-    Keys,
-    /// F32 on cubic voxels; integers, too, where slopes are asked for.
-    Float,
-    /// The same on voxels that are not cubes.
-    Anisotropic,
-    /// All others: the definition's arithmetic.
-    Definition,
-}
-
-impl Way {
-    fn new(source: &Source, weights: Option<&Weights>, slope: bool) -> Way {
-        let Some(weights) = weights else { return Way::Definition };
-        if !weights.isotropic {
-            return Way::Anisotropic;
-        }
-        match source.image.element_type() {
-            ElementType::U8 | ElementType::I8 if !slope => Way::Bytes,
-            ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
-            _ => Way::Float,
-        }
-    }
-}
 
 /// A thread's working memory.
 pub(crate) struct Workspace {
@@ -413,35 +315,6 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
     }
 }
-
-/// Slopes from the winning differences and classes, in whole vectors. Weights are selected and not looked up: the
-/// gathers took as long as all the rest.
-#[inline(always)]
-fn slopes_of<S: Simd>(
-    simd: S,
-    weights: &[f64; 8],
-    isotropic: bool,
-    [differences, classes]: [&[f32]; 2],
-    slopes: &mut [f64],
-) {
-    let rows = slopes.chunks_exact_mut(S::F32::LANES).zip(differences.chunks_exact(S::F32::LANES));
-    for ((slopes, differences), classes) in rows.zip(classes.chunks_exact(S::F32::LANES)) {
-        // SAFETY: the chunks have as many elements as a vector has lanes.
-        let [differences, classes] =
-            [differences, classes].map(|row| unsafe { S::widen(S::F32::load(simd, row.as_ptr())) });
-        for half in 0..2 {
-            let splat = |value| S::F64::splat(simd, value);
-            let mut weight = splat(weights[7]);
-            let others: &[usize] = if isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
-            for &class in others {
-                weight = splat(weights[class]).select(classes[half].eq(splat(class as f64)), weight);
-            }
-            // SAFETY: half a vector of f32 has as many lanes as one of f64.
-            unsafe { differences[half].mul(weight).store(slopes.as_mut_ptr().add(half * S::F64::LANES)) };
-        }
-    }
-}
-
 /// One voxel by the definition.
 #[inline(never)]
 fn redo(job: &Job, voxel: [usize; 3], label: &mut u8, slope: &mut f64) {
@@ -516,98 +389,6 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
             let width = x[1] - x[0];
             dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
             job.finish(simd, [z, y], x, &mut labels[..width], slopes, false);
-        }
-    }
-}
-
-impl Job<'_> {
-    /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
-    /// where they belong already.
-    #[inline(always)]
-    fn finish<S: Simd>(
-        &self,
-        simd: S,
-        [z, y]: [usize; 2],
-        x: [usize; 2],
-        labels: &mut [u8],
-        slopes: &mut [f64],
-        written: bool,
-    ) {
-        let n = x[1] - x[0];
-        if let Some(mask) = self.source.mask {
-            // SAFETY: the mask has the image's shape and type U8; the row's voxels lie within it.
-            let from = unsafe { mask.at::<u8>([z, y, x[0]]) };
-            for i in 0..n {
-                // SAFETY: as above.
-                if unsafe { *from.offset(i as isize * mask.stride()[2]) } == 0 {
-                    (labels[i], slopes[i]) = (LABEL_MASKED, 0.0);
-                }
-            }
-        }
-        for face in [0, self.source.image.shape()[2] - 1] {
-            if self.skipped(2, face) && (x[0]..x[1]).contains(&face) {
-                (labels[face - x[0]], slopes[face - x[0]]) = (0, 0.0);
-            }
-        }
-        let at = [z, y, x[0]];
-        match self.labels.element_type() {
-            _ if written => {}
-            ElementType::F32 => self.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
-            _ => self.labels.put::<u8>(at, labels[..n].iter().copied()),
-        }
-        if let Some(slope) = &self.slope {
-            match slope.element_type() {
-                ElementType::F32 if slope.stride()[2] == 1 && n >= S::F32::LANES => {
-                    // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
-                    let to = unsafe { slope.at::<f32>(at) };
-                    for vector in 0..n.div_ceil(S::F32::LANES) {
-                        let x = position(vector, S::F32::LANES, n);
-                        let halves = [0, S::F64::LANES].map(|half| {
-                            // SAFETY: slopes are as long as the widest row, and x + LANES ends within n.
-                            unsafe { S::F64::load(simd, slopes[x + half..].as_ptr()) }
-                        });
-                        // SAFETY: as above.
-                        unsafe { S::narrow(halves[0], halves[1]).store(to.add(x)) };
-                    }
-                }
-                ElementType::F32 => slope.put::<f32>(at, slopes[..n].iter().map(|&v| v as f32)),
-                _ => slope.put::<f64>(at, slopes[..n].iter().copied()),
-            }
-        }
-    }
-
-    fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
-        let at = [z, y, x[0]];
-        let n = x[1] - x[0];
-        for output in [Some(&self.labels), self.slope.as_ref()].into_iter().flatten() {
-            match output.element_type() {
-                ElementType::F64 => output.put(at, std::iter::repeat_n(0.0f64, n)),
-                ElementType::F32 => output.put(at, std::iter::repeat_n(0.0f32, n)),
-                _ => output.put(at, std::iter::repeat_n(0u8, n)),
-            }
-        }
-    }
-}
-
-impl VolumeMut<'_> {
-    /// Writes values along x, from voxel `at` on. All of them lie within the volume, and belong to the
-    /// calling task alone.
-    #[inline(always)]
-    fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
-        debug_assert!(at[2] + values.len() <= self.shape()[2]);
-        let step = self.stride()[2];
-        // SAFETY: the index is within the volume, the type the volume's: the callers match on it.
-        let to = unsafe { self.at::<T>(at) };
-        if step == 1 {
-            for (i, value) in values.enumerate() {
-                // SAFETY: voxel `at` + i along x.
-                unsafe { *to.add(i) = value };
-            }
-        } else {
-            for (i, value) in values.enumerate() {
-                // SAFETY: voxel `at` + i along x.
-                unsafe { *to.offset(i as isize * step) = value };
-            }
         }
     }
 }

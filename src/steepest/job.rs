@@ -1,0 +1,110 @@
+//! A call, checked and cut into tasks.
+
+use crate::steepest::border::Source;
+use crate::steepest::rule::{Border, Rule};
+use crate::steepest::shared::{ROWS, Weights};
+use crate::volume::{ElementType, VolumeMut};
+
+/// Widest piece of a row: lines and nodes of a block of this width fit L1 and a part of L2. Pieces of 64 or 128
+/// fit L1 whole, and lost more by the shorter runs of memory: 256³ f32 took 1.4 times as long.
+pub(crate) const WIDEST: usize = 256;
+/// Longest march: two planes are read twice a task, and progress comes between tasks.
+const LONGEST: usize = 256;
+/// A call, as the tasks see it: everything checked.
+pub(crate) struct Job<'a> {
+    pub source: Source<'a>,
+    pub rule: Rule,
+    pub labels: VolumeMut<'a>,
+    pub slope: Option<VolumeMut<'a>>,
+    pub weights: Option<Weights>,
+    pub way: Way,
+    cuts: [Cut; 3],
+}
+
+/// An axis of the output cut into equal pieces.
+#[derive(Clone, Copy)]
+struct Cut {
+    start: usize,
+    end: usize,
+    piece: usize,
+}
+
+impl Cut {
+    fn count(&self) -> usize {
+        (self.end - self.start).div_ceil(self.piece)
+    }
+
+    fn range(&self, i: usize) -> [usize; 2] {
+        let start = self.start + i * self.piece;
+        [start, (start + self.piece).min(self.end)]
+    }
+}
+
+impl<'a> Job<'a> {
+    pub fn new(
+        source: Source<'a>,
+        rule: Rule,
+        labels: VolumeMut<'a>,
+        slope: Option<VolumeMut<'a>>,
+        planes: [usize; 2],
+        threads: usize,
+    ) -> Self {
+        let [_, rows, width] = source.image.shape();
+        let depth = planes[1] - planes[0];
+        let weights = Weights::new(&rule);
+        let way = Way::new(&source, weights.as_ref(), slope.is_some());
+        let pieces = width.div_ceil(WIDEST);
+        let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
+        let y = Cut { start: 0, end: rows, piece: ROWS };
+        // Shorter marches only where there would not be work for all.
+        let blocks = x.count() * y.count();
+        let marches = (4 * threads).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
+        let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
+        Job { source, rule, labels, slope, weights, way, cuts: [z, y, x] }
+    }
+
+    pub fn tasks(&self) -> usize {
+        self.cuts.iter().map(Cut::count).product()
+    }
+
+    /// The ranges of task `i`; neighbours in y follow each other.
+    pub fn block(&self, i: usize) -> [[usize; 2]; 3] {
+        let [_, y, x] = self.cuts.map(|cut| cut.count());
+        let [cz, cy, cx] = &self.cuts;
+        [cz.range(i / y / x), cy.range(i % y), cx.range(i / y % x)]
+    }
+
+    /// Whether an index lies on a face that the rule skips.
+    pub fn skipped(&self, axis: usize, i: usize) -> bool {
+        self.source.border[axis] == Border::Skip && (i == 0 || i + 1 == self.source.image.shape()[axis])
+    }
+}
+
+/// Which kernel a call takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Bytes on cubic voxels.
+    Bytes,
+    /// 16-bit integers on cubic voxels.
+    Keys,
+    /// F32 on cubic voxels; integers, too, where slopes are asked for.
+    Float,
+    /// The same on voxels that are not cubes.
+    Anisotropic,
+    /// All others: the definition's arithmetic.
+    Definition,
+}
+
+impl Way {
+    fn new(source: &Source, weights: Option<&Weights>, slope: bool) -> Way {
+        let Some(weights) = weights else { return Way::Definition };
+        if !weights.isotropic {
+            return Way::Anisotropic;
+        }
+        match source.image.element_type() {
+            ElementType::U8 | ElementType::I8 if !slope => Way::Bytes,
+            ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
+            _ => Way::Float,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
+
+use crate::simd::{Simd, Vector};
+use crate::steepest::job::Job;
+use crate::steepest::rule::LABEL_MASKED;
+use crate::steepest::shared::position;
+use crate::volume::{Element, ElementType, VolumeMut};
+
+/// Slopes from the winning differences and classes, in whole vectors. Weights are selected and not looked up: the
+/// gathers took as long as all the rest.
+#[inline(always)]
+pub(crate) fn slopes_of<S: Simd>(
+    simd: S,
+    weights: &[f64; 8],
+    isotropic: bool,
+    [differences, classes]: [&[f32]; 2],
+    slopes: &mut [f64],
+) {
+    let rows = slopes.chunks_exact_mut(S::F32::LANES).zip(differences.chunks_exact(S::F32::LANES));
+    for ((slopes, differences), classes) in rows.zip(classes.chunks_exact(S::F32::LANES)) {
+        // SAFETY: the chunks have as many elements as a vector has lanes.
+        let [differences, classes] =
+            [differences, classes].map(|row| unsafe { S::widen(S::F32::load(simd, row.as_ptr())) });
+        for half in 0..2 {
+            let splat = |value| S::F64::splat(simd, value);
+            let mut weight = splat(weights[7]);
+            let others: &[usize] = if isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
+            for &class in others {
+                weight = splat(weights[class]).select(classes[half].eq(splat(class as f64)), weight);
+            }
+            // SAFETY: half a vector of f32 has as many lanes as one of f64.
+            unsafe { differences[half].mul(weight).store(slopes.as_mut_ptr().add(half * S::F64::LANES)) };
+        }
+    }
+}
+impl Job<'_> {
+    /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
+    /// where they belong already.
+    #[inline(always)]
+    pub fn finish<S: Simd>(
+        &self,
+        simd: S,
+        [z, y]: [usize; 2],
+        x: [usize; 2],
+        labels: &mut [u8],
+        slopes: &mut [f64],
+        written: bool,
+    ) {
+        let n = x[1] - x[0];
+        if let Some(mask) = self.source.mask {
+            // SAFETY: the mask has the image's shape and type U8; the row's voxels lie within it.
+            let from = unsafe { mask.at::<u8>([z, y, x[0]]) };
+            for i in 0..n {
+                // SAFETY: as above.
+                if unsafe { *from.offset(i as isize * mask.stride()[2]) } == 0 {
+                    (labels[i], slopes[i]) = (LABEL_MASKED, 0.0);
+                }
+            }
+        }
+        for face in [0, self.source.image.shape()[2] - 1] {
+            if self.skipped(2, face) && (x[0]..x[1]).contains(&face) {
+                (labels[face - x[0]], slopes[face - x[0]]) = (0, 0.0);
+            }
+        }
+        let at = [z, y, x[0]];
+        match self.labels.element_type() {
+            _ if written => {}
+            ElementType::F32 => self.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
+            _ => self.labels.put::<u8>(at, labels[..n].iter().copied()),
+        }
+        if let Some(slope) = &self.slope {
+            match slope.element_type() {
+                ElementType::F32 if slope.stride()[2] == 1 && n >= S::F32::LANES => {
+                    // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
+                    let to = unsafe { slope.at::<f32>(at) };
+                    for vector in 0..n.div_ceil(S::F32::LANES) {
+                        let x = position(vector, S::F32::LANES, n);
+                        let halves = [0, S::F64::LANES].map(|half| {
+                            // SAFETY: slopes are as long as the widest row, and x + LANES ends within n.
+                            unsafe { S::F64::load(simd, slopes[x + half..].as_ptr()) }
+                        });
+                        // SAFETY: as above.
+                        unsafe { S::narrow(halves[0], halves[1]).store(to.add(x)) };
+                    }
+                }
+                ElementType::F32 => slope.put::<f32>(at, slopes[..n].iter().map(|&v| v as f32)),
+                _ => slope.put::<f64>(at, slopes[..n].iter().copied()),
+            }
+        }
+    }
+
+    pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
+        let at = [z, y, x[0]];
+        let n = x[1] - x[0];
+        for output in [Some(&self.labels), self.slope.as_ref()].into_iter().flatten() {
+            match output.element_type() {
+                ElementType::F64 => output.put(at, std::iter::repeat_n(0.0f64, n)),
+                ElementType::F32 => output.put(at, std::iter::repeat_n(0.0f32, n)),
+                _ => output.put(at, std::iter::repeat_n(0u8, n)),
+            }
+        }
+    }
+}
+
+impl VolumeMut<'_> {
+    /// Writes values along x, from voxel `at` on. All of them lie within the volume, and belong to the
+    /// calling task alone.
+    #[inline(always)]
+    fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
+        debug_assert!(at[2] + values.len() <= self.shape()[2]);
+        let step = self.stride()[2];
+        // SAFETY: the index is within the volume, the type the volume's: the callers match on it.
+        let to = unsafe { self.at::<T>(at) };
+        if step == 1 {
+            for (i, value) in values.enumerate() {
+                // SAFETY: voxel `at` + i along x.
+                unsafe { *to.add(i) = value };
+            }
+        } else {
+            for (i, value) in values.enumerate() {
+                // SAFETY: voxel `at` + i along x.
+                unsafe { *to.offset(i as isize * step) = value };
+            }
+        }
+    }
+}
