@@ -353,6 +353,18 @@ impl<'a> VolumeMut<'a> {
         Ok(VolumeMut { pointer: data, layout, memory: PhantomData })
     }
 
+    /// Address of an element's first byte.
+    ///
+    /// # Safety
+    /// The index lies within the shape.
+    #[inline(always)]
+    pub(crate) unsafe fn at_bytes(&self, index: [usize; 3]) -> *const u8 {
+        let offset: isize = (0..3).map(|axis| index[axis] as isize * self.layout.stride[axis]).sum();
+        // SAFETY: the constructor checked that the offsets of all indices within the shape stay within one
+        // address range of at most isize::MAX bytes.
+        unsafe { self.pointer.cast_const().offset(offset * self.layout.dtype.size() as isize) }
+    }
+
     /// An error if an element of this output shares memory with an element of `other`.
     pub(crate) fn expect_apart<'b>(
         &self,

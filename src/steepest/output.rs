@@ -1,6 +1,6 @@
 //! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
 
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, prefetch};
 use crate::steepest::job::Job;
 use crate::steepest::rule::LABEL_MASKED;
 use crate::steepest::shared::position;
@@ -63,6 +63,10 @@ impl Job<'_> {
             }
         }
         let at = [z, y, x[0]];
+        self.labels.prefetch_below(at, n);
+        if let Some(slope) = &self.slope {
+            slope.prefetch_below(at, n);
+        }
         match self.labels.element_type() {
             _ if written => {}
             ElementType::F32 => self.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
@@ -103,6 +107,21 @@ impl Job<'_> {
 }
 
 impl VolumeMut<'_> {
+    /// Asks for the row below `at` along axis 0, which the march writes next: rows of output are too short for
+    /// the processor to see the pattern. (256³ on one thread: bytes 0.46 to 0.37 ns a voxel, f32 with slopes
+    /// 1.96 to 1.42.)
+    #[inline(always)]
+    fn prefetch_below(&self, at: [usize; 3], n: usize) {
+        if at[0] + 1 < self.shape()[0] && self.stride()[2] == 1 {
+            let size = self.element_type().size();
+            // SAFETY: the voxel below lies within the shape.
+            let start = unsafe { self.at_bytes([at[0] + 1, at[1], at[2]]) };
+            for line in (0..n * size).step_by(64) {
+                prefetch(start.wrapping_add(line));
+            }
+        }
+    }
+
     /// Writes values along x, from voxel `at` on. All of them lie within the volume, and belong to the
     /// calling task alone.
     #[inline(always)]
