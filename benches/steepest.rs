@@ -28,17 +28,22 @@ fn all_threads() -> usize {
 }
 
 /// One row of the table: the same volume on every tier, with one thread and with all.
-fn tiers<T: Element>(c: &mut Criterion, name: &str, image: &Array3<T>, call: impl Fn() -> Steepest<'static>) {
+fn tiers<'a, T: Element>(c: &mut Criterion, name: &str, image: &Array3<T>, call: impl Fn() -> Steepest<'a>) {
     let mut labels = Array3::<u8>::zeros(image.dim());
+    measure(c, name, image.len(), |isa, threads| {
+        call().isa(isa).threads(threads).label(black_box(image), &mut labels).unwrap();
+    });
+}
+
+/// Every tier, with one thread and with all.
+fn measure(c: &mut Criterion, name: &str, voxels: usize, mut call: impl FnMut(Isa, usize)) {
     let mut group = c.benchmark_group(name);
-    group.throughput(Throughput::Elements(image.len() as u64));
+    group.throughput(Throughput::Elements(voxels as u64));
     group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
     for isa in Isa::supported() {
         for threads in [1, all_threads()] {
             let id = BenchmarkId::new(isa.name(), format!("{threads} threads"));
-            group.bench_function(id, |b| {
-                b.iter(|| call().isa(isa).threads(threads).label(black_box(image), &mut labels).unwrap());
-            });
+            group.bench_function(id, |b| b.iter(|| call(isa, threads)));
         }
     }
     group.finish();
@@ -64,9 +69,33 @@ fn options(c: &mut Criterion) {
     tiers(c, "256 f32 periodic", &image, || Steepest::new().border([Border::Periodic; 3]));
     tiers(c, "256 f32 flat", &image, || Steepest::new().minima(Minima::Flat));
     tiers(c, "256 f32 anisotropic", &image, || Steepest::new().spacing([2.5, 0.7, 0.7]));
-    let mask: &'static Array3<u8> = Box::leak(Box::new(volume([256; 3], |v| u8::from(v < 0.8))));
-    tiers(c, "256 f32 mask", &image, || Steepest::new().mask(mask));
+    let mask = volume([256; 3], |v| u8::from(v < 0.8));
+    tiers(c, "256 f32 mask", &image, || Steepest::new().mask(&mask));
+    let mut labels = Array3::<u8>::zeros(image.dim());
+    let mut slope = Array3::<f32>::zeros(image.dim());
+    measure(c, "256 f32 slope", image.len(), |isa, threads| {
+        let call = Steepest::new().isa(isa).threads(threads).slope(&mut slope);
+        call.label(black_box(&image), &mut labels).unwrap();
+    });
 }
 
-criterion_group!(benches, types, shapes, options);
+/// What memory allows: reading f32 and writing a byte for each, on one thread.
+fn copy(c: &mut Criterion) {
+    let image = volume([256; 3], |v| v as f32);
+    let mut labels = Array3::<u8>::zeros(image.dim());
+    let mut group = c.benchmark_group("256 copy f32 to u8");
+    group.throughput(Throughput::Elements(image.len() as u64));
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    group.bench_function("1 threads", |b| {
+        b.iter(|| {
+            let from = black_box(&image).as_slice().unwrap();
+            for (to, from) in labels.as_slice_mut().unwrap().iter_mut().zip(from) {
+                *to = from.to_bits() as u8;
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, copy, types, shapes, options);
 criterion_main!(benches);

@@ -445,3 +445,131 @@ fn differences_that_round_together() {
         check(image.view(), None, &options, &mut Random(9), "f64 one ulp apart");
     }
 }
+
+/// The same image under every rule, direction and border; bits against the definition on every tier.
+fn check_all_rules(image: &Array3<f32>, what: &str) {
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for direction in [Direction::Descent, Direction::Ascent] {
+            for border in [Border::Skip, Border::Inside, Border::Periodic] {
+                let options = Options { minima, direction, border: [border; 3], ..Options::default() };
+                check(image.view(), None, &options, &mut Random(11), what);
+            }
+        }
+    }
+}
+
+/// A volume of noise in which `place` puts something between the voxels.
+fn planted(place: impl Fn(&mut Array3<f32>)) -> Array3<f32> {
+    let mut random = Random(12);
+    let mut image = Array3::from_shape_simple_fn((7, 8, 37), || random.unit() as f32);
+    place(&mut image);
+    image
+}
+
+#[test]
+fn plateaus() {
+    check_all_rules(&Array3::zeros((6, 7, 40)), "all equal");
+    check_all_rules(&planted(|image| image.slice_mut(ndarray::s![2..5, .., 5..20]).fill(0.25)), "a plateau");
+    check_all_rules(&planted(|image| image.mapv_inplace(|v| (v * 3.0).floor())), "three levels");
+}
+
+#[test]
+fn scores_around_minus_100() {
+    // The centre is 0; faces, edges or corners rise by 100, 100·√2 and 100·√3, just less and just more.
+    for exact in [100.0f64, 141.421_356_237_309_5, 173.205_080_756_887_7] {
+        for ulps in -2..=2i32 {
+            let rise = f32::from_bits(((exact as f32).to_bits() as i32 + ulps) as u32);
+            let lone = planted(|image| {
+                image.fill(rise);
+                image.slice_mut(ndarray::s![1..;3, 1..;3, 1..;3]).fill(0.0);
+            });
+            check_all_rules(&lone, "a pit around −100");
+            let shell = planted(|image| {
+                for ((z, y, x), v) in image.indexed_iter_mut() {
+                    let distance = z.abs_diff(3) + y.abs_diff(3) + x.abs_diff(10);
+                    *v = if distance == 0 {
+                        0.0
+                    } else if distance < 4 {
+                        rise * distance as f32
+                    } else {
+                        1e4
+                    };
+                }
+            });
+            check_all_rules(&shell, "a shell around −100");
+        }
+    }
+}
+
+#[test]
+fn nan_in_centre_face_edge_and_corner() {
+    for offset in [[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1]] {
+        let image = planted(|image| image[[3 + offset[0], 3 + offset[1], 16 + offset[2]]] = f32::NAN);
+        check_all_rules(&image, "one NaN");
+    }
+    check_all_rules(
+        &planted(|image| image.slice_mut(ndarray::s![.., .., 10..30]).fill(f32::NAN)),
+        "half NaN",
+    );
+    check_all_rules(&Array3::from_elem((5, 5, 20), f32::NAN), "all NaN");
+}
+
+#[test]
+fn infinities_side_by_side() {
+    let both = planted(|image| {
+        image[[3, 3, 10]] = f32::INFINITY;
+        image[[3, 3, 11]] = f32::NEG_INFINITY;
+        image[[3, 4, 12]] = f32::INFINITY;
+        image[[4, 4, 12]] = f32::INFINITY;
+    });
+    check_all_rules(&both, "infinities of both signs");
+}
+
+#[test]
+fn signed_zeros_denormals_and_overflowing_differences() {
+    let mut random = Random(13);
+    let from = |values: &'static [f32], random: &mut Random| {
+        Array3::from_shape_simple_fn((6, 7, 33), || random.pick(values))
+    };
+    check_all_rules(&from(&[0.0, -0.0], &mut random), "±0");
+    check_all_rules(&from(&[0.0, -0.0, 1.0], &mut random), "±0 and 1");
+    check_all_rules(&from(&[1e-45, 3e-45, 1e-42, 1.1e-38, 1.2e-38, 0.0, -1e-45], &mut random), "denormals");
+    check_all_rules(&from(&[3e38, -3e38, 0.0, 1e38, 3.4e38, -3.4e38], &mut random), "±3e38");
+}
+
+#[test]
+fn extreme_spacings_and_axes_of_one_and_two() {
+    let mut random = Random(14);
+    for shape in [[1, 1, 1], [1, 1, 9], [1, 9, 1], [9, 1, 1], [2, 2, 2], [1, 2, 17], [2, 5, 1], [2, 1, 33]] {
+        for border in [Border::Skip, Border::Inside, Border::Periodic] {
+            for spacing in
+                [[1.0; 3], [1e-200; 3], [1e200; 3], [1.0, 1e-200, 1e200], [2.0, 1.0, 1.0], [1.0, 1e3, 1e5]]
+            {
+                for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+                    let options = Options { minima, spacing, border: [border; 3], ..Options::default() };
+                    let image = Array3::from_shape_simple_fn(shape, || random.unit() as f32);
+                    check(image.view(), None, &options, &mut Random(15), "small shapes");
+                    let bytes = Array3::from_shape_simple_fn(shape, || random.below(4) as u8);
+                    check(bytes.view(), None, &options, &mut Random(16), "small shapes");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_every_length_to_70() {
+    let mut random = Random(17);
+    for width in 1..=70 {
+        let border = random.pick(&[Border::Skip, Border::Inside, Border::Periodic]);
+        let options = Options { border: [border; 3], ..Options::default() };
+        let image = Array3::from_shape_simple_fn((4, 5, width), || random.unit() as f32);
+        check(image.view(), None, &options, &mut Random(18), "f32 rows");
+        let bytes = Array3::from_shape_simple_fn((4, 5, width), || random.below(256) as u8);
+        check(bytes.view(), None, &options, &mut Random(19), "u8 rows");
+        let words = Array3::from_shape_simple_fn((4, 5, width), || random.below(65536) as u16);
+        check(words.view(), None, &options, &mut Random(20), "u16 rows");
+        let doubles = Array3::from_shape_simple_fn((4, 5, width), || random.unit());
+        check(doubles.view(), None, &options, &mut Random(21), "f64 rows");
+    }
+}

@@ -62,6 +62,58 @@ use sweep::{Task, Workspace};
 /// assert_eq!(labels.iter().filter(|&&label| label == LABEL_CENTER).count(), 1);
 /// # Ok::<(), voxlane::Error>(())
 /// ```
+///
+/// A CT whose slices are further apart than its pixels, without the air around the patient:
+///
+/// ```
+/// # use voxlane::{Border, Minima, Steepest};
+/// let ct = ndarray::Array3::from_shape_fn((9, 32, 32), |(z, y, x)| (z * 40 + y * 7 + x * x % 90) as i16 - 300);
+/// let patient = ct.mapv(|hounsfield| u8::from(hounsfield > -200));
+/// let mut labels = ndarray::Array3::<u8>::zeros(ct.dim());
+/// Steepest::new()
+///     .spacing([2.5, 0.7, 0.7])
+///     .minima(Minima::Flat)
+///     .border([Border::Inside; 3])
+///     .mask(&patient)
+///     .label(&ct, &mut labels)?;
+/// # Ok::<(), voxlane::Error>(())
+/// ```
+///
+/// The density of a crystal's cell, which repeats, with the slope to decide where to stop:
+///
+/// ```
+/// # use voxlane::{Border, Direction, Minima, Steepest};
+/// let density = ndarray::Array3::from_shape_fn((24, 24, 24), |(z, y, x)| {
+///     let wave = |i: usize| (i as f64 * std::f64::consts::TAU / 24.0).cos();
+///     wave(z) + wave(y) + wave(x)
+/// });
+/// let mut labels = ndarray::Array3::<u8>::zeros(density.dim());
+/// let mut slope = ndarray::Array3::<f32>::zeros(density.dim());
+/// Steepest::new()
+///     .direction(Direction::Ascent)
+///     .minima(Minima::Flat)
+///     .border([Border::Periodic; 3])
+///     .slope(&mut slope)
+///     .label(&density, &mut labels)?;
+/// assert_eq!(labels[[0, 0, 23]], 14); // across the face of the cell, to the peak at the origin
+/// # Ok::<(), voxlane::Error>(())
+/// ```
+///
+/// A volume that is larger than memory, in slabs with one plane of halo on either side:
+///
+/// ```
+/// # use voxlane::Steepest;
+/// # use ndarray::{Array3, s};
+/// let whole = Array3::from_shape_fn((40, 8, 8), |(z, y, x)| ((z * 37 + y * 17 + x * 29) % 23) as f32);
+/// let mut expected = Array3::<u8>::zeros(whole.dim());
+/// Steepest::new().label(&whole, &mut expected)?;
+///
+/// let mut slab_labels = Array3::<u8>::zeros((12, 8, 8));
+/// // Planes 9 to 20 are read, and 10 to 19 labelled: planes 1 to 10 of the slab.
+/// Steepest::new().planes(1, 11).label(whole.slice(s![9..21, .., ..]), &mut slab_labels)?;
+/// assert_eq!(slab_labels.slice(s![1..11, .., ..]), expected.slice(s![10..20, .., ..]));
+/// # Ok::<(), voxlane::Error>(())
+/// ```
 #[must_use]
 pub struct Steepest<'a> {
     direction: Direction,
