@@ -65,7 +65,7 @@ void bad_values(void)
         GAUSSIANS(VOXLANE_ERR_VALUE, "sigma", (memory.sigmas[0] = bad, call.gaussians.sigma_stride[0] = 0));
         named("sigma", bad, __LINE__);
     }
-    GAUSSIANS(VOXLANE_ERR_OPTION, "eps is 1,", call.options.eps = 1.0);
+    GAUSSIANS(VOXLANE_ERR_OPTION, "eps is 1.0,", call.options.eps = 1.0);
     GAUSSIANS(VOXLANE_ERR_OPTION, "eps is -0.5", call.options.eps = -0.5);
     GAUSSIANS(VOXLANE_ERR_OPTION, "eps is NaN", call.options.eps = NAN);
     GAUSSIANS(VOXLANE_ERR_OPTION, "eps is inf", call.options.eps = INFINITY);

@@ -72,7 +72,8 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes)
     return *memory == NULL ? ENOMEM : 0;
 }
 
-enum { N = 48, VOXELS = N * N * N, CENTERS = 5000 };
+/* The sum's grid is long, so that it is cut into more pieces than earlier calls have had threads. */
+enum { N = 48, VOXELS = N * N * N, CENTERS = 5000, SIDE = 16, LONG = VOXELS / (SIDE * SIDE) };
 static float image[VOXELS], labels[VOXELS], untouched[VOXELS];
 static double centers[3 * CENTERS];
 
@@ -99,7 +100,8 @@ static voxlane_status sum(int32_t threads)
 {
     double sigma = 1.0, fraction;
     voxlane_gaussians gaussians = {CENTERS, VOXLANE_F64, 0, centers, {3, 1}, NULL, 0, &sigma, {0, 0}};
-    voxlane_grid grid = {{labels, {N, N, N}, {N * N, N, 1}, VOXLANE_F32}, {0, 0, 0}, {1, 1, 1}};
+    voxlane_grid grid = {
+        {labels, {LONG, SIDE, SIDE}, {SIDE * SIDE, SIDE, 1}, VOXLANE_F32}, {0, 0, 0}, {1, 1, 1}};
     voxlane_gaussian_options options;
     voxlane_gaussian_options_init(&options);
     options.threads = threads;
