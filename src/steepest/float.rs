@@ -228,7 +228,7 @@ unsafe fn row<
         }
         // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
         let limit = best.score.abs().mul_add(S::F32::splat(simd, -NEAR), S::F32::splat(simd, -1e-37));
-        let flags = F::collides(gaps, limit, best.undecided(simd, weights));
+        let flags = F::collides(gaps, limit, best.undecided::<F>(simd, weights));
         let corner = S::F32::splat(simd, at.codes.corner[ROW]);
         let out = &at.step.rows[ROW];
         // SAFETY: the caller's promise.
@@ -314,11 +314,14 @@ impl<S: Simd> Best<S> {
 
     /// Where f32 cannot decide the label.
     #[inline(always)]
-    fn undecided(&self, simd: S, weights: &Weights) -> <S::F32 as Vector>::Mask {
+    fn undecided<F: Form<S>>(&self, simd: S, weights: &Weights) -> <S::F32 as Vector>::Mask {
         let splat = |value| S::F32::splat(simd, value);
         let size = self.score.abs();
         let band = self.score.sub(splat(weights.threshold)).abs().sub(splat(weights.band));
         let near = band.min(self.slack).lt(splat(0.0));
+        if F::INTEGERS {
+            return near;
+        }
         let tiny = size.lt(splat(1e-37)).and(self.score.eq(splat(0.0)).not());
         let huge = splat(1e38).lt(size);
         near.or(tiny).or(huge)

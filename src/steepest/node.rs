@@ -10,6 +10,8 @@ pub(crate) trait Form<S: Simd> {
     /// Vectors in memory of a node, and of the gaps.
     const NODE: usize;
     const GAPS: usize;
+    /// Differences are integers within ±65535, or infinite where no neighbour exists.
+    const INTEGERS: bool;
 
     fn node(simd: S, value: S::F32, code: S::F32) -> Self::Node;
     /// Value and code.
@@ -35,6 +37,7 @@ impl<S: Simd> Form<S> for Guarded<S> {
     type Gaps = S::F32;
     const NODE: usize = 2;
     const GAPS: usize = 1;
+    const INTEGERS: bool = false;
 
     #[inline(always)]
     fn node(_: S, value: S::F32, code: S::F32) -> [S::F32; 2] {
@@ -90,6 +93,7 @@ impl<S: Simd> Form<S> for Exact<S> {
     type Gaps = ();
     const NODE: usize = 1;
     const GAPS: usize = 0;
+    const INTEGERS: bool = true;
 
     #[inline(always)]
     fn node(simd: S, value: S::F32, code: S::F32) -> S::F32 {

@@ -8,7 +8,7 @@ use crate::simd::Simd;
 use crate::steepest::border::LineElement;
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
 
-/// Rows of output in a block.
+/// Rows of output in a block. (8 gained a tenth for integers and lost as much for f32.)
 pub(crate) const ROWS: usize = 4;
 /// Rows of input that a block needs.
 pub(crate) const LINES: usize = ROWS + 2;
