@@ -272,19 +272,30 @@ fn part<'a, L>(values: &'a mut [L], marks: &'a mut [f64], range: Range<usize>) -
 /// Takes the voxels that the mask removes out of a line that begins at voxel `start`.
 #[inline(always)]
 fn hide<L: LineElement>(mask: &Volume, start: [usize; 3], line: Line<L>) -> Content {
-    let mut content = Content { finite: true, complete: true };
     let step = mask.stride()[2];
     // SAFETY: the mask has the image's shape and element type U8.
     let from = unsafe { mask.at::<u8>(start) }.cast_const();
-    for (i, to) in line.values.iter_mut().enumerate() {
+    if step == 1 {
+        // SAFETY: the mask's row from `start` on is adjacent, and belongs to the view.
+        hide_by(unsafe { std::slice::from_raw_parts(from, line.values.len()) }.iter().copied(), line)
+    } else {
         // SAFETY: voxel `start` + i along x lies within the shape.
-        let kept = unsafe { *from.offset(i as isize * step) } != 0;
+        hide_by((0..line.values.len()).map(|i| unsafe { *from.offset(i as isize * step) }), line)
+    }
+}
+
+/// Loops of one purpose each and without a branch, which the compiler makes vectors of.
+#[inline(always)]
+fn hide_by<L: LineElement>(mask: impl Iterator<Item = u8> + Clone, line: Line<L>) -> Content {
+    let mut content = Content { finite: true, complete: true };
+    for (to, kept) in line.values.iter_mut().zip(mask.clone()) {
+        let kept = kept != 0;
         content.finite &= !kept | to.finite();
         content.complete &= kept;
         *to = if kept { *to } else { L::NOTHING };
-        if let Some(mark) = line.marks.get_mut(i) {
-            *mark = if kept { EXISTS } else { MISSING };
-        }
+    }
+    for (mark, kept) in line.marks.iter_mut().zip(mask) {
+        *mark = if kept != 0 { EXISTS } else { MISSING };
     }
     content
 }

@@ -52,15 +52,14 @@ unsafe fn row_of<S: Simd, const SINGLE: bool, const GAPS: bool>(
     slopes: *mut f64,
 ) {
     for x in (0..n).step_by(S::F32::LANES) {
-        let halves = [0, S::F64::LANES].map(|half| {
-            // SAFETY: x + LANES stays within `n` rounded up.
-            let best = unsafe { half_of::<S, SINGLE, GAPS>(simd, rule, around, x + half) };
-            // SAFETY: as above.
-            unsafe { best.score.store(slopes.add(x + half)) };
-            best.label(simd, rule.minima)
-        });
-        // SAFETY: as above.
-        unsafe { S::narrow(halves[0], halves[1]).store_bytes(labels.add(x)) };
+        // SAFETY: x + LANES stays within `n` rounded up. (No closure: see `take`.)
+        unsafe {
+            let low = half_of::<S, SINGLE, GAPS>(simd, rule, around, x);
+            let high = half_of::<S, SINGLE, GAPS>(simd, rule, around, x + S::F64::LANES);
+            low.score.store(slopes.add(x));
+            high.score.store(slopes.add(x + S::F64::LANES));
+            S::narrow(low.label(simd, rule.minima), high.label(simd, rule.minima)).store_bytes(labels.add(x));
+        }
     }
 }
 
@@ -105,44 +104,62 @@ unsafe fn scan<S: Simd, const SINGLE: bool, const GAPS: bool, const NANS: bool>(
     x: usize,
 ) -> Best<S> {
     let splat = |value| S::F64::splat(simd, value);
-    // SAFETY: the caller's promise, for dx 0 to 2.
-    let load = |line: *const f64, dx: usize| unsafe { S::F64::load(simd, line.add(x + dx)) };
-    let center = load(around.lines[4], 1);
+    // SAFETY: the caller's promise.
+    let center = unsafe { S::F64::load(simd, around.lines[4].add(x + 1)) };
     let mut best =
         Best::<S> { score: splat(f64::NEG_INFINITY), index: splat(f64::from(LABEL_CENTER)), sum: splat(0.0) };
-    let mut take = |i: usize| {
-        let (line, dx) = (i / 3, i % 3);
-        // Lines are negated for ascent, so the difference is always centre minus neighbour.
-        let mut difference = center.sub(load(around.lines[line], dx));
-        if SINGLE {
-            // f64 has more than twice the digits of f32: rounding twice is rounding once.
-            difference = difference.round_to_f32();
-        }
-        let mut score = difference.mul(splat(rule.weights[i]));
-        if GAPS {
-            let exists = load(around.marks[line], dx).eq(splat(EXISTS));
-            score = score.select(exists, splat(f64::NEG_INFINITY));
-        }
-        let mut wins = best.score.lt(score);
-        if NANS {
-            wins = wins.or(score.eq(score).not().and(best.score.eq(best.score)));
-            best.score = score.select(wins, best.score);
-        } else {
-            // As the selection would, but without the comparison in the chain from neighbour to neighbour.
-            best.score = score.max(best.score);
-            best.sum = best.sum.add(score);
-        }
-        best.index = splat(i as f64).select(wins, best.index);
-    };
     // Written out, as the compiler keeps a loop of 26.
     macro_rules! take {
-        ($($i:literal)*) => { $(take($i);)* };
+        // SAFETY: the caller's promise.
+        ($($i:literal)*) => { unsafe { $(best.take::<SINGLE, GAPS, NANS>(simd, rule, around, x, center, $i);)* } };
     }
     take!(0 1 2 3 4 5 6 7 8 9 10 11 12 14 15 16 17 18 19 20 21 22 23 24 25 26);
     best
 }
 
 impl<S: Simd> Best<S> {
+    /// Takes neighbour `i` in. (A function and not a closure of `scan`: what is not inlined must not lose the
+    /// tier's instructions.)
+    ///
+    /// # Safety
+    /// As [`half_of`].
+    #[inline(always)]
+    unsafe fn take<const SINGLE: bool, const GAPS: bool, const NANS: bool>(
+        &mut self,
+        simd: S,
+        rule: &Rule,
+        around: &Neighborhood,
+        x: usize,
+        center: S::F64,
+        i: usize,
+    ) {
+        let (line, dx) = (i / 3, i % 3);
+        let splat = |value| S::F64::splat(simd, value);
+        // Lines are negated for ascent, so the difference is always centre minus neighbour.
+        // SAFETY: the caller's promise, for dx 0 to 2.
+        let mut difference = center.sub(unsafe { S::F64::load(simd, around.lines[line].add(x + dx)) });
+        if SINGLE {
+            // f64 has more than twice the digits of f32: rounding twice is rounding once.
+            difference = difference.round_to_f32();
+        }
+        let mut score = difference.mul(splat(rule.weights[i]));
+        if GAPS {
+            // SAFETY: as above.
+            let mark = unsafe { S::F64::load(simd, around.marks[line].add(x + dx)) };
+            score = score.select(mark.eq(splat(EXISTS)), splat(f64::NEG_INFINITY));
+        }
+        let mut wins = self.score.lt(score);
+        if NANS {
+            wins = wins.or(score.eq(score).not().and(self.score.eq(self.score)));
+            self.score = score.select(wins, self.score);
+        } else {
+            // As the selection would, but without the comparison in the chain from neighbour to neighbour.
+            self.score = score.max(self.score);
+            self.sum = self.sum.add(score);
+        }
+        self.index = splat(i as f64).select(wins, self.index);
+    }
+
     /// The labels by the minima rule, as numbers.
     #[inline(always)]
     fn label(&self, simd: S, minima: Minima) -> S::F64 {

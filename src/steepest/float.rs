@@ -228,7 +228,9 @@ unsafe fn row<
         }
         // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
         let limit = best.score.abs().mul_add(S::F32::splat(simd, -NEAR), S::F32::splat(simd, -1e-37));
-        let flags = F::collides(gaps, limit, best.undecided::<F>(simd, weights));
+        // A voxel that the mask has taken out is +∞, and has nothing to decide.
+        let exists = center.lt(S::F32::splat(simd, f32::INFINITY));
+        let flags = F::collides(gaps, limit, best.undecided::<F>(simd, weights)).and(exists);
         let corner = S::F32::splat(simd, at.codes.corner[ROW]);
         let out = &at.step.rows[ROW];
         // SAFETY: the caller's promise.

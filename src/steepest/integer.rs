@@ -176,40 +176,53 @@ impl<V: VectorI16> Best<V> {
         S: Simd<I16 = V>,
         V: VectorI16<Simd = S>,
     {
-        let splat = |value| V::splat(simd, value);
+        // No closures here, and no array::map: what the compiler does not inline would lose the tier's
+        // instructions.
         let Best { face, edge, corner } = self;
         let value = center.high_byte();
-        let mut d = [face, edge, corner].map(|key| value.sub(key.high_byte()));
-        let [_, wide2, wide3] = d.map(|d| d.shift_left::<7>());
-        let [face_side, edge_side, _] = d.map(|d| d.shift_left::<6>());
-        let mut edge_score = wide2.mul_high(splat(EDGE_FACE));
-        let mut corner_score = wide3.mul_high(splat(CORNER_FACE));
-        let mut corner_edge = wide3.mul_high(splat(CORNER_EDGE));
-        let (mut face_score, mut edge_self) = (face_side, edge_side);
+        let mut face_difference = value.sub(face.high_byte());
+        let mut edge_difference = value.sub(edge.high_byte());
+        let mut corner_difference = value.sub(corner.high_byte());
+        let wide_edge = edge_difference.shift_left::<7>();
+        let wide_corner = corner_difference.shift_left::<7>();
+        let mut face_score = face_difference.shift_left::<6>();
+        let mut edge_self = edge_difference.shift_left::<6>();
+        let mut edge_score = wide_edge.mul_high(V::splat(simd, EDGE_FACE));
+        let mut corner_score = wide_corner.mul_high(V::splat(simd, CORNER_FACE));
+        let mut corner_edge = wide_corner.mul_high(V::splat(simd, CORNER_EDGE));
         if GAPS {
             // A class without any neighbour loses to all others, and is below every limit.
-            let none = [face, edge, corner].map(|key| key.eq(splat(MISSING)));
-            let lost = |v: V, class: usize| splat(i16::MIN).select(none[class], v);
-            face_score = lost(face_score, 0);
-            (edge_score, edge_self) = (lost(edge_score, 1), lost(edge_self, 1));
-            (corner_score, corner_edge) = (lost(corner_score, 2), lost(corner_edge, 2));
-            d = [0, 1, 2].map(|class| splat(-256).select(none[class], d[class]));
+            let missing = V::splat(simd, MISSING);
+            let (least, lowest) = (V::splat(simd, i16::MIN), V::splat(simd, -256));
+            let (no_face, no_edge, no_corner) = (face.eq(missing), edge.eq(missing), corner.eq(missing));
+            face_score = least.select(no_face, face_score);
+            edge_score = least.select(no_edge, edge_score);
+            edge_self = least.select(no_edge, edge_self);
+            corner_score = least.select(no_corner, corner_score);
+            corner_edge = least.select(no_corner, corner_edge);
+            face_difference = lowest.select(no_face, face_difference);
+            edge_difference = lowest.select(no_edge, edge_difference);
+            corner_difference = lowest.select(no_corner, corner_difference);
         }
         let edge_loses = edge_score.lt(face_score);
         let best = face.select(edge_loses, edge);
         let corner_loses = corner_score.lt(face_score).or(corner_edge.lt(edge_self));
         let best = best.select(corner_loses, corner);
         // Best score zero: the classes that have it tie.
-        let tie = d[0].max(d[1]).max(d[2]).eq(splat(0));
-        let best = face.min(edge).min(corner).select(tie, best);
-        let [faces_at_most, edges_at_most, corners_at_most] = weights.limits.map(splat);
+        let largest = face_difference.max(edge_difference).max(corner_difference);
+        let best = face.min(edge).min(corner).select(largest.eq(V::splat(simd, 0)), best);
         // Where the best face scores exactly −100, the lower index of face and centre wins.
-        let low_codes = splat(first_code + i16::from(LABEL_CENTER));
+        let low_codes = V::splat(simd, first_code + i16::from(LABEL_CENTER));
         let face_code = face.sub(face.high_byte().shift_left::<8>());
-        let doubled = d[0].shift_left::<1>();
-        let face_rank = doubled.sub(splat(-1)).select(face_code.lt(low_codes), doubled);
-        let above = faces_at_most.lt(face_rank).or(edges_at_most.lt(d[1])).or(corners_at_most.lt(d[2]));
-        best.sub(splat(first_code)).select(above, splat(i16::from(LABEL_CENTER)))
+        let doubled = face_difference.shift_left::<1>();
+        let face_rank = doubled.sub(V::splat(simd, -1)).select(face_code.lt(low_codes), doubled);
+        let [face_limit, edge_limit, corner_limit] = weights.limits;
+        let above = V::splat(simd, face_limit)
+            .lt(face_rank)
+            .or(V::splat(simd, edge_limit).lt(edge_difference))
+            .or(V::splat(simd, corner_limit).lt(corner_difference));
+        let label = best.sub(V::splat(simd, first_code));
+        label.select(above, V::splat(simd, i16::from(LABEL_CENTER)))
     }
 }
 

@@ -30,6 +30,9 @@ const LEAD: usize = 31;
 const LINE: usize = LEAD + PADDED + 31;
 const _: () = assert!(LINE.is_multiple_of(32));
 
+/// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
+const REDO: usize = 32;
+
 /// A thread's working memory.
 pub(crate) struct Workspace {
     /// Lines of three planes, as f32 or i16.
@@ -52,7 +55,7 @@ impl Workspace {
         const THREE: usize = 3 * LINES;
         let (single, bytes, double, kept, byte_kept) = match job.way {
             Way::Bytes => (0, THREE, 0, 0, Bytes::KEPT),
-            Way::Keys => (THREE, 0, 0, Keys::KEPT, 0),
+            Way::Keys => (THREE, 0, THREE, Keys::KEPT, 0),
             Way::Float => (THREE, 0, THREE, Float::<true>::KEPT, 0),
             Way::Anisotropic => (THREE, 0, THREE, Float::<false>::KEPT, 0),
             Way::Definition => (0, 0, THREE, 0, 0),
@@ -292,7 +295,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 Some(start) => unsafe { std::slice::from_raw_parts_mut(start, n) },
                 None => &mut rows.labels[row * LINE..][..n],
             };
-            if !all_around(&contents, row, |content| content.finite) {
+            let flags = &rows.flags[row * WIDEST..][..vectors];
+            let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
+            if undecided as usize > n / REDO || !all_around(&contents, row, |content| content.finite) {
                 direct_row::<S>(job, [z, y], x, labels, rows.slopes, rows.double, rows.marks);
             } else {
                 if SLOPE {
@@ -300,7 +305,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                     let found = [&rows.differences[place.clone()], &rows.classes[place]];
                     slopes_of(simd, &table, weights.isotropic, found, rows.slopes);
                 }
-                for (vector, &flags) in rows.flags[row * WIDEST..][..vectors].iter().enumerate() {
+                for (vector, &flags) in flags.iter().enumerate() {
                     let mut flags = flags;
                     while flags != 0 {
                         let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
