@@ -322,7 +322,8 @@ fn random_options(random: &mut Random, nz: usize) -> Options {
         border: [0; 3].map(|_| random.pick(&borders)),
         ..Options::default()
     };
-    match random.below(8) {
+    match random.below(10) {
+        8 => options.spacing = [random.pick(&[0.5, 0.7, 3.0, 1e-3, 0.01]); 3],
         0 => options.spacing = [2.5, 0.7, 0.7],
         1 => options.spacing = [1.0, 2.0, 3.0],
         2 => options.spacing = [0; 3].map(|_| random.pick(&[1.0, 0.5, 1e-3, 2.0])),

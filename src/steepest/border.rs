@@ -17,6 +17,9 @@ pub(crate) struct Source<'a> {
     pub mask: Option<&'a Volume<'a>>,
     pub border: [Border; 3],
     pub direction: Direction,
+    /// Whether a line of f32 keeps −0 apart from +0: only the sign of a slope of zero depends on it, and the
+    /// guard of `float.rs` takes their difference for a collision.
+    pub signed_zeros: bool,
 }
 
 /// What a line holds, besides its numbers.
@@ -76,7 +79,8 @@ pub(crate) trait LineElement: Element {
     /// The image types it holds without loss.
     const TAKES: &'static [ElementType];
     /// A pixel, turned round for ascent so that the steepest way is always down.
-    fn of<T: Pixel>(value: T, ascent: bool) -> Self;
+    /// `zero` is added: −0 keeps the sign of a zero, +0 makes it positive.
+    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> Self;
     fn finite(self) -> bool;
 }
 
@@ -85,8 +89,8 @@ impl LineElement for f32 {
     const TAKES: &'static [ElementType] =
         &[ElementType::U8, ElementType::I8, ElementType::U16, ElementType::I16, ElementType::F32];
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool) -> f32 {
-        value.f32() * if ascent { -1.0 } else { 1.0 }
+    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> f32 {
+        value.f32() * if ascent { -1.0 } else { 1.0 } + zero
     }
     #[inline(always)]
     fn finite(self) -> bool {
@@ -98,7 +102,7 @@ impl LineElement for f64 {
     const NOTHING: f64 = f64::INFINITY;
     const TAKES: &'static [ElementType] = &ElementType::ALL;
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool) -> f64 {
+    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> f64 {
         value.f64() * if ascent { -1.0 } else { 1.0 }
     }
     #[inline(always)]
@@ -112,7 +116,7 @@ impl LineElement for i16 {
     const NOTHING: i16 = i16::MAX;
     const TAKES: &'static [ElementType] = &[ElementType::U8, ElementType::I8];
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool) -> i16 {
+    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> i16 {
         i16::from(value.signed_byte() ^ if ascent { -1 } else { 0 }) << 8
     }
     #[inline(always)]
@@ -210,6 +214,7 @@ impl Source<'_> {
     #[inline(always)]
     fn copy<T: Pixel, L: LineElement>(&self, start: [usize; 3], line: Line<L>) -> Content {
         let ascent = self.direction == Direction::Ascent;
+        let zero = if self.signed_zeros { -0.0 } else { 0.0 };
         let step = self.image.stride()[2];
         let mut finite = true;
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
@@ -224,13 +229,13 @@ impl Source<'_> {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, line.values.len()) };
             for (to, &value) in line.values.iter_mut().zip(row) {
-                *to = L::of(value, ascent);
+                *to = L::of(value, ascent, zero);
                 finite &= to.finite();
             }
         } else {
             for (i, to) in line.values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
-                *to = L::of(unsafe { *from.offset(i as isize * step) }, ascent);
+                *to = L::of(unsafe { *from.offset(i as isize * step) }, ascent, zero);
                 finite &= to.finite();
             }
         }

@@ -53,8 +53,9 @@ impl Shared for Bytes {
 
     fn lower(nodes: &mut [i16], planes: usize) {
         for key in nodes {
+            // Places that a wider block has left behind are lowered with the others, past the end of i16.
             if *key != MISSING {
-                *key -= (9 * planes) as i16;
+                *key = key.wrapping_sub((9 * planes) as i16);
             }
         }
     }

@@ -58,7 +58,8 @@ impl<'a> Job<'a> {
         let y = Cut { start: 0, end: rows, piece: ROWS };
         // Shorter marches only where there would not be work for all.
         let blocks = x.count() * y.count();
-        let marches = (4 * threads).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
+        let marches =
+            threads.saturating_mul(4).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
         let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
         Job { source, rule, labels, slope, weights, way, cuts: [z, y, x] }
     }
@@ -85,7 +86,7 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels.
+    /// 16-bit integers on cubic voxels; bytes whose limits are not those of unit voxels.
     Keys,
     /// F32 on cubic voxels; integers, too, where slopes are asked for.
     Float,
@@ -102,7 +103,8 @@ impl Way {
             return Way::Anisotropic;
         }
         match source.image.element_type() {
-            ElementType::U8 | ElementType::I8 if !slope => Way::Bytes,
+            ElementType::U8 | ElementType::I8 if !slope && weights.bytes => Way::Bytes,
+            ElementType::U8 | ElementType::I8 if !slope => Way::Keys,
             ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
             _ => Way::Float,
         }

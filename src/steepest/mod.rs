@@ -294,6 +294,7 @@ impl<'a> Steepest<'a> {
             mask: self.mask.as_ref(),
             border: self.border,
             direction: self.direction,
+            signed_zeros: self.slope.is_some(),
         };
         let job = Job::new(source, rule, labels, self.slope, planes, threads);
         threads::run(

@@ -84,7 +84,10 @@ pub(crate) struct Weights {
     /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), scaled so that the smallest is 1: scores then never
     /// underflow to zero.
     pub class: [f32; 8],
+    /// Voxels are cubes.
     pub isotropic: bool,
+    /// `limits` hold: −100 is a score of voxels of size 1.
+    pub bytes: bool,
     /// Best scores below this have label 13.
     pub threshold: f32,
     /// Best scores this near to the threshold are undecided.
@@ -110,7 +113,11 @@ impl Weights {
         };
         Some(Weights {
             class: class.map(|w| (w / least) as f32),
-            isotropic: rule.weights == super::rule::distance_weights([1.0; 3]),
+            isotropic: class[1] == class[2]
+                && class[1] == class[4]
+                && class[3] == class[5]
+                && class[3] == class[6],
+            bytes: rule.minima != Minima::Reference || least == super::rule::distance_weights([1.0; 3])[0],
             threshold: threshold as f32,
             band: band as f32,
             limits,
