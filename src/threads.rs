@@ -4,9 +4,11 @@
 //! which. The calling thread works too, and between two of its own tasks it reports progress; helpers come
 //! from one private pool per process. This is the only file that names rayon.
 
+use std::any::Any;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -115,7 +117,7 @@ pub(crate) fn run<S: Send>(
         let stop_helpers = StopOnDrop(&stop);
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            // A helper that panicked has set `stop`; the scope hands its panic on.
+            // A helper that panicked has set `stop`; its panic is handed on below.
             if i >= tasks || stop.load(Ordering::Relaxed) {
                 std::mem::forget(stop_helpers);
                 return Ok(());
@@ -131,25 +133,90 @@ pub(crate) fn run<S: Send>(
         for _ in 0..helpers {
             scratches.push(scratch()?);
         }
+        let pool = pool(helpers)?;
         let (next, stop, task) = (&next, &stop, &task);
-        pool(helpers)?.in_place_scope(|scope| {
-            for mut scratch in scratches {
-                scope.spawn(move |_| {
-                    let stop_all = StopOnDrop(stop);
-                    while !stop.load(Ordering::Relaxed) {
-                        let i = next.fetch_add(1, Ordering::Relaxed);
-                        if i >= tasks {
-                            break;
-                        }
-                        task(&mut scratch, i);
+        let gate = Arc::new(Gate::default());
+        let closing = CloseOnDrop(&gate);
+        for scratch in &mut scratches {
+            let help = move || {
+                let stop_all = StopOnDrop(stop);
+                while !stop.load(Ordering::Relaxed) {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= tasks {
+                        break;
                     }
-                    std::mem::forget(stop_all);
-                });
-            }
-            work_here()
-        })?;
+                    task(scratch, i);
+                }
+                std::mem::forget(stop_all);
+            };
+            let help: Box<dyn FnOnce() + Send + '_> = Box::new(help);
+            // SAFETY: only the lifetime changes. What `help` borrows lives until `closing` is dropped, which
+            // waits for all that have entered the gate; afterwards nobody enters, and dropping `help` uses
+            // none of its borrows.
+            let help: Box<dyn FnOnce() + Send> = unsafe { std::mem::transmute(help) };
+            let gate = Arc::clone(&gate);
+            pool.spawn(move || gate.pass(help));
+        }
+        let result = work_here();
+        drop(closing);
+        if let Some(panic) = gate.state().panic.take() {
+            resume_unwind(panic);
+        }
+        result?;
     }
     reporter.report(span[1])
+}
+
+/// Where the helpers of one run come in. Busy with another call, a helper may come late, or after the run: it then
+/// finds the gate closed, and the run has not waited for it. (A scope of rayon would: a short call then took as long
+/// as the longest beside it.)
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    closed: bool,
+    inside: usize,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `help` unless the gate is closed.
+    fn pass(&self, help: Box<dyn FnOnce() + Send>) {
+        let mut state = self.state();
+        if state.closed {
+            return;
+        }
+        state.inside += 1;
+        drop(state);
+        let panic = catch_unwind(AssertUnwindSafe(help)).err();
+        let mut state = self.state();
+        state.inside -= 1;
+        if panic.is_some() {
+            state.panic = panic;
+        }
+        self.left.notify_all();
+    }
+}
+
+/// Closes the gate and waits for those inside: also when the calling thread's own work panics.
+struct CloseOnDrop<'a>(&'a Gate);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.closed = true;
+        while state.inside > 0 {
+            state = self.0.left.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// Tells the other threads of a run to take no further task.
