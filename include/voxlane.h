@@ -561,7 +561,8 @@ void voxlane_gaussian_options_init(struct voxlane_gaussian_options *options);
  *
  * With K the number of centres that reach a voxel, the error against the exact sum without cutoff is at most
  * eps * sum|A N| + (6e-6 + 6e-8 K) * sum|A N g| for an F32 grid, and with 3e-14 and 1.2e-16 for an F64 grid; the first
- * sum is over all centres, the second over those that reach the voxel. The result is the same bits for every
+ * sum is over all centres, the second over those that reach the voxel; on a periodic axis every image counts as a
+ * centre. The result is the same bits for every
  * number of threads; between instruction sets it may differ within the bound.
  *
  * Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION, _VALUE (with
