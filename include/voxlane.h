@@ -12,7 +12,8 @@
  *            but the elements that shapes and strides name. What a pointer to const leads to is not changed.
  * ERRORS     Functions that can fail return a voxlane_status. Arguments are validated before any output is written: on
  *            any error but VOXLANE_CANCELLED and VOXLANE_ERR_PANIC every output is untouched. voxlane_last_error() tells
- *            more, with the offending numbers. The library never prints and never exits.
+ *            more, with the offending numbers. The library never exits, and prints nothing but Rust's report of a bug
+ *            of its own, on stderr, before it returns VOXLANE_ERR_PANIC.
  * OPTIONS    structs begin with their own size, so that fields can be added at their end. Always fill them by their _init
  *            function first. NULL means all defaults. Unknown values of an option are an error.
  * THREADS    Every function may be called from any number of threads at once, also on the same inputs. A call uses up to
