@@ -5,6 +5,7 @@ mod direct;
 mod float;
 mod integer;
 mod job;
+mod lines;
 mod node;
 mod output;
 mod rule;
