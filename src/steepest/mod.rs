@@ -1,5 +1,6 @@
 //! Steepest neighbour: the public call.
 
+mod best;
 mod border;
 mod direct;
 mod float;
