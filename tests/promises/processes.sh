@@ -4,12 +4,20 @@
 source "$(dirname "$0")/../c/common.sh"
 
 build fork fork.c work.c
+build fork_inside fork_inside.c work.c
 build threads threads.c work.c
 build exit_alive exit_alive.c work.c
 gcc -std=c99 -D_GNU_SOURCE $warnings -O1 -g -Iinclude tests/c/load_unload.c -o "$folder/load_unload" -ldl \
     -lpthread || fail "load_unload does not compile"
 
 expect "fork" "$folder/fork"
+expect "fork inside a call" "$folder/fork_inside"
+if [ "$(uname -s)" = Linux ]; then
+    build fork_namespace fork_namespace.c work.c
+    expect "fork into a process namespace" "$folder/fork_namespace"
+else
+    echo "SKIPPED: a fork into a process namespace, which only Linux has"
+fi
 expect "threads" "$folder/threads"
 expect "load and unload" "$folder/load_unload" "$release/libvoxlane.so"
 for how in return callback meanwhile; do
