@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # What a process may do around its calls: fork, call from many threads at once, let threads come and go, open and
-# close the library, end while helper threads are alive. A time limit turns a deadlock into a failure.
+# close the library, end while helper threads are alive, choose a floating-point mode. A time limit turns a deadlock into
+# a failure.
 source "$(dirname "$0")/../c/common.sh"
 
 build fork fork.c work.c
 build fork_inside fork_inside.c work.c
 build threads threads.c work.c
+build floating_point floating_point.c work.c
 build exit_alive exit_alive.c work.c
 gcc -std=c99 -D_GNU_SOURCE $warnings -O1 -g -Iinclude tests/c/load_unload.c -o "$folder/load_unload" -ldl \
     -lpthread || fail "load_unload does not compile"
@@ -30,5 +32,6 @@ done
 for tier in $(supported_tiers); do
     echo "tiers: threads on $tier"
     VOXLANE_ISA=$tier expect "threads on $tier" "$folder/threads"
+    VOXLANE_ISA=$tier expect "floating-point modes on $tier" "$folder/floating_point"
 done
 finish
