@@ -52,7 +52,6 @@ CENTER = 13
 MASKED = 27
 
 _ABI = 1
-_CANCELLED = -12
 
 # ---------------------------------------------------------------------------------------------------------------
 # The C types, as in voxlane.h
@@ -133,7 +132,6 @@ _FUNCTIONS = (
     ("voxlane_version_string", ctypes.c_char_p, ()),
     ("voxlane_abi_version", ctypes.c_uint32, ()),
     ("voxlane_sizeof", ctypes.c_size_t, (ctypes.c_int32,)),
-    ("voxlane_status_string", ctypes.c_char_p, (ctypes.c_int32,)),
     ("voxlane_last_error", ctypes.c_char_p, ()),
     ("voxlane_isa_active", ctypes.c_int32, ()),
     ("voxlane_isa_name", ctypes.c_char_p, (ctypes.c_int32,)),
@@ -250,7 +248,7 @@ def active_isa() -> str:
     """
     isa = _library.voxlane_isa_active()
     if isa < 0:
-        raise Error(isa, _library.voxlane_status_string(isa).decode())
+        raise Error(isa, _library.voxlane_last_error().decode(errors="replace"))
     return _library.voxlane_isa_name(isa).decode()
 
 
@@ -418,9 +416,7 @@ class _Call:
         if self.exception is not None:
             raise self.exception
         if status != 0:
-            name = _library.voxlane_status_string(status).decode()
-            detail = _library.voxlane_last_error().decode(errors="replace")
-            raise Error(status, name if status == _CANCELLED else f"{name}: {detail}")
+            raise Error(status, _library.voxlane_last_error().decode(errors="replace"))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ impl<'a> Reporter<'a> {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::new(
                 ErrorKind::Cancelled,
-                format!("the progress callback stopped the call at {:.1} %", 100.0 * fraction),
+                format!("cancelled at {:.1} %: the progress callback stopped the call", 100.0 * fraction),
             )),
         }
     }
@@ -136,7 +136,7 @@ pub(crate) fn run<S: Send>(
                 return Err(Error::new(
                     ErrorKind::Cancelled,
                     format!(
-                        "the progress callback returned in a forked child, process {}, where the call's helper \
+                        "cancelled: the progress callback returned in a forked child, process {}, where the call's helper \
                          threads do not exist",
                         std::process::id()
                     ),
