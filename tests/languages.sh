@@ -3,7 +3,7 @@
 #
 #     sh tests/languages.sh PYTHON LIBRARIES
 #
-# PYTHON is an interpreter with numpy and nibabel (tqdm, too, if its bar is to be seen), LIBRARIES the folder where cargo
+# PYTHON is an interpreter with what tests/python/requirements.txt lists, LIBRARIES the folder where cargo
 # has put libvoxlane.so and libvoxlane.a, such as target/release. Needs g++, clang++, gfortran, cmake, pkg-config; what
 # may be absent (Julia, cargo-c) is said in a line that begins with "SKIPPED: ".
 set -eu
@@ -82,6 +82,7 @@ with_library() {
     VOXLANE_LIBRARY="$lib/libvoxlane.so" PYTHONPATH="$include" "$@"
 }
 step 'voxlane.py' with_library "$python" "$tests/python/calls.py"
+step 'voxlane.py, type hints' "$python" -m mypy --strict --cache-dir="$work/mypy" "$include/voxlane.py"
 step 'the numbers of all bindings' with_library "$python" "$tests/values.py" "$include"
 step 'struct layouts of Voxlane.jl' "$python" "$tests/julia/layout.py" "$include/voxlane.h" "$include/Voxlane.jl"
 if command -v julia >/dev/null; then
