@@ -91,6 +91,43 @@ else
     echo 'SKIPPED: Voxlane.jl was not run: there is no julia'
 fi
 
+layouts() {
+    gcc -std=c99 $warnings -I"$include" -o "$work/layout" "$root/tests/c/layout.c"
+    "$work/layout" >"$work/layout.c.txt"
+    gfortran -std=f2008 $warnings -J"$work" -o "$work/layout" "$include/voxlane.f90" "$tests/fortran/layout.f90" \
+        -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    "$work/layout" | diff "$work/layout.c.txt" -
+    with_library "$python" "$tests/python/layout.py" | diff "$work/layout.c.txt" -
+}
+step 'sizes and offsets in Fortran and Python are those in C' layouts
+
+# refuses TEXT COMMAND...: the command fails and says TEXT.
+refuses() {
+    text=$1
+    shift
+    absent "$@" >"$work/refused" 2>&1
+    grep -F "$text" "$work/refused"
+}
+# A library of another ABI number, and six that differ in the size of one struct.
+other_abis() {
+    printf '#include <voxlane.hpp>\n#include <cstdio>\nint main() {\n' >"$work/other.cpp"
+    printf 'try { voxlane::steepest(voxlane_array{}, voxlane_array_mut{}); }\n' >>"$work/other.cpp"
+    printf 'catch (const voxlane::error &e) { std::puts(e.what()); return 1; }\nreturn 0; }\n' >>"$work/other.cpp"
+    g++ -std=c++17 -I"$include" -o "$work/other" "$work/other.cpp" -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    for define in ABI OTHER_SIZE=1 OTHER_SIZE=2 OTHER_SIZE=3 OTHER_SIZE=4 OTHER_SIZE=5 OTHER_SIZE=6; do
+        other=$work/libother.so
+        gcc -std=c99 $warnings -fPIC -shared -D$define -I"$include" -o "$other" "$tests/other_abi.c" \
+            -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+        refuses 'voxlane.hpp is for ABI 1' env LD_PRELOAD="$other" "$work/other"
+        refuses 'voxlane.f90 is for another ABI' env LD_PRELOAD="$other" "$work/fortran/calls" without-stat
+        VOXLANE_LIBRARY=$other PYTHONPATH=$include refuses 'voxlane.py' "$python" -c 'import voxlane'
+        if command -v julia >/dev/null; then
+            VOXLANE_LIBRARY=$other refuses 'Voxlane.jl' julia --startup-file=no -e 'include(ARGS[1])' "$include/Voxlane.jl"
+        fi
+    done
+}
+step 'a library of another ABI is refused' other_abis
+
 # --- examples ---------------------------------------------------------------------------------------------------
 
 # In the middle of which other output the lines stand is left open; their order is not.
