@@ -9,6 +9,8 @@ build fork_inside fork_inside.c work.c
 build threads threads.c work.c
 build floating_point floating_point.c work.c
 build exit_alive exit_alive.c work.c
+# Not of programs that fork: in the child, the sanitizer's own allocator may wait for a thread that is not there.
+build threads_sanitized threads.c work.c -- -fsanitize=address,undefined -fno-sanitize-recover=all
 gcc -std=c99 -D_GNU_SOURCE $warnings -O1 -g -Iinclude tests/c/load_unload.c -o "$folder/load_unload" -ldl \
     -lpthread || fail "load_unload does not compile"
 
@@ -33,5 +35,15 @@ for tier in $(supported_tiers); do
     echo "tiers: threads on $tier"
     VOXLANE_ISA=$tier expect "threads on $tier" "$folder/threads"
     VOXLANE_ISA=$tier expect "floating-point modes on $tier" "$folder/floating_point"
+done
+expect "threads, sanitized" "$folder/threads_sanitized"
+build tiers tiers.c
+for tier in portable avx2; do
+    if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx "$tier"; then
+        echo "tiers: threads under valgrind on $tier"
+        VOXLANE_ISA=$tier expect "threads under valgrind on $tier" "${memcheck[@]}" "$folder/threads" few
+    else
+        echo "SKIPPED: threads under valgrind on $tier, which its processor lacks"
+    fi
 done
 finish
