@@ -6,6 +6,9 @@
 mod bins;
 mod factors;
 mod input;
+mod lattice;
+mod limits;
+mod mass;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
