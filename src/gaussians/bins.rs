@@ -17,6 +17,7 @@ use crate::simd;
 use crate::threads::{self, Reporter};
 
 use super::Normalization;
+use super::factors::Real;
 use super::input::Gaussians;
 use super::mass;
 use super::sort::{
@@ -61,7 +62,7 @@ pub(super) struct Bins<'a> {
 impl<'a> Bins<'a> {
     /// Checks all values, then sorts. Nothing of the grid has been touched when this fails.
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
+    pub(super) fn new<T: Real>(
         gaussians: &Gaussians,
         axes: &'a [Axis; 3],
         rules: &'a Rules,
@@ -164,7 +165,7 @@ impl<'a> Bins<'a> {
             };
             drop(chunks);
             let over = [at(0.7), at(1.0)];
-            let bad = mass::divide(
+            let bad = mass::divide::<T>(
                 axes,
                 rules,
                 &positions,
