@@ -68,7 +68,7 @@ impl Simd for Avx2 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
      $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -100,6 +100,10 @@ macro_rules! vector {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 op!($vector($mul(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                op!($vector($div(self.0, other.0)))
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
@@ -183,6 +187,7 @@ vector!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_div_ps,
     _mm256_fmadd_ps,
     _mm256_fmsub_ps,
     _mm256_min_ps,
@@ -211,6 +216,7 @@ vector!(
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,
+    _mm256_div_pd,
     _mm256_fmadd_pd,
     _mm256_fmsub_pd,
     _mm256_min_pd,

@@ -11,6 +11,7 @@ use crate::isa::Isa;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod erf;
 pub(crate) mod exp;
 mod portable;
 
@@ -58,6 +59,7 @@ pub(crate) trait Vector: Copy {
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
     /// `self · factor + term`, with one rounding or two as the tier has it. Never where bits matter.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
