@@ -44,6 +44,8 @@ pub(crate) fn wrap(i: isize, n: usize, border: Border) -> Option<usize> {
 
 /// An element of an image.
 pub(crate) trait Pixel: Element {
+    /// Integers are finite, and have one zero.
+    const INTEGER: bool;
     fn f32(self) -> f32;
     fn f64(self) -> f64;
     /// A byte as a signed one, in the same order; 0 for wider types, which never become keys.
@@ -51,8 +53,9 @@ pub(crate) trait Pixel: Element {
 }
 
 macro_rules! pixel {
-    ($($t:ty, $byte:expr);*) => {$(
+    ($($t:ty, $integer:expr, $byte:expr);*) => {$(
         impl Pixel for $t {
+            const INTEGER: bool = $integer;
             #[inline(always)]
             fn f32(self) -> f32 {
                 self as f32
@@ -69,7 +72,10 @@ macro_rules! pixel {
         }
     )*};
 }
-pixel!(u8, |v| (v ^ 128) as i8; i8, |v| v; u16, |_| 0; i16, |_| 0; u32, |_| 0; i32, |_| 0; f32, |_| 0; f64, |_| 0);
+pixel!(
+    u8, true, |v| (v ^ 128) as i8; i8, true, |v| v; u16, true, |_| 0; i16, true, |_| 0; u32, true, |_| 0;
+    i32, true, |_| 0; f32, false, |_| 0; f64, false, |_| 0
+);
 
 /// The number type of a line.
 pub(crate) trait LineElement: Element {
@@ -272,7 +278,7 @@ fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], of: impl Fn(T) ->
     let mut part = |from: &[T], to: &mut [L]| {
         for (to, &value) in to.iter_mut().zip(from) {
             *to = of(value);
-            finite &= to.finite();
+            finite &= T::INTEGER || to.finite();
         }
     };
     let n = to.len();
