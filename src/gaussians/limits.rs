@@ -56,8 +56,7 @@ impl Rules {
         for j in 0..3 {
             let (axis, Span { middle, reach }) = (&axes[j], spans[j]);
             let width = 2.0 * reach + 1.0;
-            let meets = middle - reach < FARTHEST && middle + reach > -FARTHEST;
-            if reach > FARTHEST && meets {
+            if reach > FARTHEST && spans[j].meets(-FARTHEST, FARTHEST) {
                 return Some(Excess::Voxels(j, width, 2.0 * FARTHEST));
             }
             if (axis.periodic || mass) && middle.abs() > FARTHEST {

@@ -72,10 +72,12 @@ impl Axis {
 }
 
 impl Span {
-    /// Whether a lattice point of `first..=last` can be kept.
+    /// Whether a lattice point of `first..=last` can be kept. Also where both numbers are infinite: then this is
+    /// not known, and refused.
     #[inline(always)]
+    #[allow(clippy::neg_cmp_op_on_partial_ord)]
     pub(super) fn meets(&self, first: f64, last: f64) -> bool {
-        (self.middle + self.reach >= first) & (self.middle - self.reach <= last)
+        !(self.middle + self.reach < first) & !(self.middle - self.reach > last)
     }
 }
 
