@@ -28,10 +28,12 @@ use super::{Sampling, Support};
 
 /// The most lattice points of an axis that are added up one by one.
 pub(super) const MOST_POINTS: f64 = (1u64 << 22) as f64;
-/// The most lattice points of an axis that BALL holds in memory: 16 bytes each.
-pub(super) const MOST_HELD: f64 = (1u64 << 16) as f64;
+/// The most lattice points of an axis that BALL holds in memory: in 96 bytes each.
+pub(super) const MOST_HELD: f64 = (1u64 << 15) as f64;
 /// The most rows of a ball.
 pub(super) const MOST_ROWS: f64 = (1u64 << 27) as f64;
+/// Steps of the index for each point of a ball's longest axis.
+const STEPS: usize = 8;
 /// Lattice points, and steps, of a task.
 const TASK: f64 = (1u64 << 20) as f64;
 
@@ -65,38 +67,38 @@ pub(super) fn divide<T: Real>(
     let mut pieces = reserve(count, "the pieces of the weights")?;
     pieces.extend(weights.chunks_mut(each).map(Mutex::new));
     let bad = Mutex::new(None);
-    let scratch = || {
-        let mut tables: [Vec<(f64, f64)>; 3] = Default::default();
-        for table in &mut tables {
-            *table = reserve(held, "the rows of a ball")?;
-        }
-        Ok(tables)
-    };
-    threads::run(threads, count, reporter, span, scratch, |tables, i| {
-        let mut piece = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);
-        let mut means = [Means::NONE; 3];
-        for (k, weight) in piece.iter_mut().enumerate() {
-            let place = i * each + k;
-            let (center, sigma) = (positions[place], sigma(place));
-            let mass = simd::dispatch(
-                isa,
-                Mass::<T> {
-                    axes,
-                    rules,
-                    center,
-                    sigma,
-                    means: &mut means,
-                    tables: &mut *tables,
-                    element: PhantomData,
-                },
-            );
-            // No voxel is kept: nothing is added.
-            *weight = if mass == 0.0 { 0.0 } else { *weight / mass };
-            if !weight.is_finite() {
-                bad.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(place);
+    threads::run(
+        threads,
+        count,
+        reporter,
+        span,
+        || Tables::new(held),
+        |tables, i| {
+            let mut piece = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut means = [Means::NONE; 3];
+            for (k, weight) in piece.iter_mut().enumerate() {
+                let place = i * each + k;
+                let (center, sigma) = (positions[place], sigma(place));
+                let mass = simd::dispatch(
+                    isa,
+                    Mass::<T> {
+                        axes,
+                        rules,
+                        center,
+                        sigma,
+                        means: &mut means,
+                        tables: &mut *tables,
+                        element: PhantomData,
+                    },
+                );
+                // No voxel is kept: nothing is added.
+                *weight = if mass == 0.0 { 0.0 } else { *weight / mass };
+                if !weight.is_finite() {
+                    bad.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(place);
+                }
             }
-        }
-    })?;
+        },
+    )?;
     Ok(bad.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -107,7 +109,7 @@ struct Mass<'a, T> {
     center: [f64; 3],
     sigma: [f64; 3],
     means: &'a mut [Means; 3],
-    tables: &'a mut [Vec<(f64, f64)>; 3],
+    tables: &'a mut Tables,
     element: PhantomData<T>,
 }
 
@@ -125,11 +127,9 @@ impl<T: Real> Kernel for Mass<'_, T> {
             return mass;
         }
         for j in 0..3 {
-            fill::<S, T>(simd, rules, &axes[j], center[j], sigma[j], &mut means[j], &mut tables[j]);
+            fill::<S, T>(simd, rules, &axes[j], center[j], sigma[j], &mut means[j], &mut tables.axes[j]);
         }
-        tables.sort_unstable_by_key(Vec::len);
-        let [z, y, x] = tables;
-        ball_mass(rules.radius_squared, z, y, x)
+        tables.ball_mass(rules.radius_squared)
     }
 }
 
@@ -283,56 +283,78 @@ fn fill<S: Simd, T: Real>(
     }
 }
 
-/// The sum of products over the samples whose squares add up to the limit at most. `x`, the longest table, ends
-/// up with running sums in place of its values.
-#[inline(always)]
-fn ball_mass(limit: f64, z: &[(f64, f64)], y: &[(f64, f64)], x: &mut [(f64, f64)]) -> f64 {
-    if z.is_empty() || y.is_empty() || x.is_empty() {
-        return 0.0;
-    }
-    // Squares fall to the least and rise behind it. Running sums from there outwards, to both sides.
-    let least = (1..x.len()).fold(0, |least, i| if x[i].0 < x[least].0 { i } else { least });
-    let (left, right) = x.split_at_mut(least);
-    let mut sum = 0.0;
-    for (_, value) in right.iter_mut() {
-        sum += *value;
-        *value = sum;
-    }
-    sum = 0.0;
-    for (_, value) in left.iter_mut().rev() {
-        sum += *value;
-        *value = sum;
-    }
-    let mut total = 0.0;
-    for &(z_square, z_value) in z {
-        let left_of_z = limit - z_square;
-        let mut plane = 0.0;
-        // As y comes nearer the rows grow, and behind the middle they shrink: the ends move by few points.
-        let (mut rights, mut lefts) = (0, left.len());
-        for &(y_square, y_value) in y {
-            let rest = left_of_z - y_square;
-            while rights < right.len() && right[rights].0 <= rest {
-                rights += 1;
-            }
-            while rights > 0 && right[rights - 1].0 > rest {
-                rights -= 1;
-            }
-            while lefts > 0 && left[lefts - 1].0 <= rest {
-                lefts -= 1;
-            }
-            while lefts < left.len() && left[lefts].0 > rest {
-                lefts += 1;
-            }
-            let mut row = 0.0;
-            if rights > 0 {
-                row += right[rights - 1].1;
-            }
-            if lefts < left.len() {
-                row += left[lefts].1;
-            }
-            plane += y_value * row;
+/// What a thread holds of one ball.
+#[derive(Default)]
+struct Tables {
+    /// The squares and the values of the samples along each axis.
+    axes: [Vec<(f64, f64)>; 3],
+    /// Those of the longest axis by rising squares, with the sum of the values before each; one more at the end.
+    rising: Vec<(f64, f64)>,
+    /// For equal steps of the square the first of `rising` that may be above.
+    index: Vec<u32>,
+}
+
+impl Tables {
+    fn new(held: usize) -> Result<Self, Error> {
+        let what = "the rows of a ball";
+        let mut tables = Tables {
+            rising: reserve(held + 1, what)?,
+            index: reserve(STEPS * held, what)?,
+            ..Default::default()
+        };
+        for table in &mut tables.axes {
+            *table = reserve(held, what)?;
         }
-        total += z_value * plane;
+        Ok(tables)
     }
-    total
+
+    /// The sum of products over the samples whose squares add up to the limit at most.
+    #[inline(always)]
+    fn ball_mass(&mut self, limit: f64) -> f64 {
+        let Tables { axes, rising, index } = self;
+        axes.sort_unstable_by_key(Vec::len);
+        let [z, y, x] = axes;
+        if z.is_empty() {
+            return 0.0;
+        }
+        // Squares fall to the least and rise behind it: two sorted rows, to be merged.
+        let least = (1..x.len()).fold(0, |least, i| if x[i].0 < x[least].0 { i } else { least });
+        let (mut left, mut right, mut sum) = (least, least, 0.0);
+        rising.clear();
+        while left > 0 || right < x.len() {
+            let from_left = right == x.len() || (left > 0 && x[left - 1].0 < x[right].0);
+            let (square, value) = if from_left { x[left - 1] } else { x[right] };
+            (left, right) = if from_left { (left - 1, right) } else { (left, right + 1) };
+            rising.push((square, sum));
+            sum += value;
+        }
+        rising.push((f64::INFINITY, sum));
+        let steps = STEPS * x.len();
+        let scale = (steps - 1) as f64 / limit;
+        index.clear();
+        let mut first = 0;
+        for step in 0..steps {
+            // A step too low is only a comparison more.
+            while first + 1 < rising.len() && rising[first].0 * scale < step as f64 - 0.5 {
+                first += 1;
+            }
+            index.push(first as u32);
+        }
+        let mut total = 0.0;
+        for &(z_square, z_value) in z.iter() {
+            let left_of_z = limit - z_square;
+            let mut plane = 0.0;
+            for &(y_square, y_value) in y.iter() {
+                let rest = left_of_z - y_square;
+                // Below zero it is the first step, and no square is as small.
+                let mut at = index[((rest * scale) as usize).min(steps - 1)] as usize;
+                while rising[at].0 <= rest {
+                    at += 1;
+                }
+                plane += y_value * rising[at].1;
+            }
+            total += z_value * plane;
+        }
+        total
+    }
 }
