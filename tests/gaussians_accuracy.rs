@@ -14,14 +14,23 @@ const CASES: u64 = 6000;
 
 #[test]
 fn random_cases_agree_with_the_definition() {
+    all_agree(CASES, Case::random);
+}
+
+#[test]
+fn many_narrow_gaussians_agree_with_the_definition() {
+    all_agree(CASES / 6, Case::random_narrow);
+}
+
+fn all_agree(cases: u64, random_case: fn(&mut Random) -> Case) {
     let worst = std::sync::Mutex::new([(0usize, 0.0f64); 4]);
     std::thread::scope(|scope| {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get()) as u64;
         for worker in 0..workers {
             let worst = &worst;
             scope.spawn(move || {
-                for seed in (0..CASES).filter(|seed| seed % workers == worker) {
-                    let case = Case::random(&mut Random(seed));
+                for seed in (0..cases).filter(|seed| seed % workers == worker) {
+                    let case = random_case(&mut Random(seed));
                     let values = case.run().unwrap_or_else(|error| panic!("case {seed}: {error}\n{case:?}"));
                     let expected = case.definition.sum(&case.gaussians);
                     match case.check(&values, &expected) {

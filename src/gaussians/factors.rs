@@ -10,12 +10,14 @@ use crate::simd::exp::{exp2_f32, exp2_f64};
 use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
+use super::lines::Batch;
+
 /// log2(e) − its f64.
 const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
 /// An exponent whose power of two is zero in either type.
 const DEAD: f64 = -1e5;
 
-static LANES: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+pub(super) static LANES: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 /// One axis of one Gaussian.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,19 @@ pub(super) trait Real:
 
     /// Factors, times 2^BIAS, at the lattice points from `first` on.
     fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> Self::Vector<S>;
+
+    /// Vector `v` of the factors of Gaussian i of a batch along axis j.
+    fn line<S: Simd>(
+        simd: S,
+        batch: &Batch,
+        shape: &Splats<S>,
+        i: usize,
+        j: usize,
+        v: usize,
+    ) -> Self::Vector<S>;
+
+    /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
+    fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
 
     /// Which of the squares, a vector's worth, are within the limit.
     ///
@@ -110,6 +125,12 @@ impl<S: Simd> Splats<S> {
         }
     }
 
+    /// The same Gaussian elsewhere.
+    #[inline(always)]
+    pub(super) fn with_center(&self, simd: S, center: f64) -> Self {
+        Splats { center: S::F64::splat(simd, center), ..*self }
+    }
+
     /// Squared distances in sigmas at the lattice points from `first` on.
     #[inline(always)]
     pub(super) fn squares(&self, simd: S, first: f64) -> S::F64 {
@@ -151,6 +172,16 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn line<S: Simd>(simd: S, batch: &Batch, _: &Splats<S>, i: usize, j: usize, v: usize) -> S::F32 {
+        batch.single(simd, i, j, v)
+    }
+
+    #[inline(always)]
+    fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> S::F32 {
+        batch.factor(simd, i, j, v)
+    }
+
+    #[inline(always)]
     unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
         // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
         let (low, high) =
@@ -185,6 +216,16 @@ impl Real for f64 {
 
     fn scale(peak: f64) -> i32 {
         (512 - exponent(peak)).clamp(-1022, 1022)
+    }
+
+    #[inline(always)]
+    fn line<S: Simd>(simd: S, batch: &Batch, shape: &Splats<S>, i: usize, j: usize, v: usize) -> S::F64 {
+        batch.precise(simd, shape, i, j, v)
+    }
+
+    #[inline(always)]
+    fn line_factor<S: Simd>(_: S, _: &Batch, _: usize, _: usize, _: usize) -> S::F64 {
+        unreachable!("lines are for f32")
     }
 
     #[inline(always)]

@@ -31,6 +31,17 @@ pub(crate) fn exp2_f32<S: Simd>(simd: S, y: S::F32) -> S::F32 {
     exp2(simd, y, zero, -126.0, &F32)
 }
 
+/// 2^(n + r) for a whole n from −126 to 127 and |r| a little above ½ at most; other n give a meaningless lane.
+#[inline(always)]
+pub(crate) fn exp2_split_f32<S: Simd>(simd: S, n: S::F32, r: S::F32) -> S::F32 {
+    let [c0, c1, c2, c3, c4, c5] = F32;
+    let mut p = S::F32::splat(simd, c5);
+    for c in [c4, c3, c2, c1, c0, 1.0] {
+        p = p.mul_add(r, S::F32::splat(simd, c));
+    }
+    p.mul(n.power_of_two())
+}
+
 /// 2^(y + tail) for y ≤ 0 and a tail of at most a few ulp of y, which a plain f64 cannot hold.
 #[inline(always)]
 pub(crate) fn exp2_f64<S: Simd>(simd: S, y: S::F64, tail: S::F64) -> S::F64 {
