@@ -272,6 +272,17 @@ fn almost_no_width_at_all() {
                 assert!((wide[[1, 2, 1]] - 0.125).abs() < 1e-15 && (wide.sum() - 1.0).abs() < 1e-14);
             }
         }
+        // One that is between the voxels says nothing about the next, whatever weight they share.
+        if sigma < 1e-100 {
+            for order in [[0, 1], [1, 0]] {
+                let both = [[1.5, 1.5, 1.5], [2.0, 1.0, 2.0]];
+                let centers = Array2::from_shape_fn((2, 3), |(i, axis)| both[order[i]][axis]);
+                let gaussians = Gaussians::new(centers.view(), Sigmas::One(sigma)).unwrap();
+                let mut grid = Array3::<f64>::from_elem((4, 4, 4), 7.0);
+                let error = integral().sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap_err();
+                assert!(error.to_string().contains(&format!("centre {} ", order[1])), "{error}");
+            }
+        }
         // On a voxel the peak is what the normalization says, or too large for any number.
         let gaussians = Gaussians::new(on_voxel.view(), Sigmas::One(sigma)).unwrap();
         let mut grid = Array3::<f64>::from_elem((4, 4, 4), 7.0);

@@ -4,16 +4,19 @@
 #![allow(clippy::needless_range_loop)]
 
 mod bins;
+mod corners;
 mod factors;
+mod halo;
 mod input;
 mod lattice;
 mod limits;
+mod lines;
 mod mass;
+mod output;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
 mod sort;
-mod stream;
 mod support;
 mod tile;
 mod values;
@@ -29,9 +32,9 @@ pub use input::{Coordinate, Gaussians, Sigmas};
 
 use bins::Bins;
 use factors::Real;
-use stream::StreamTile;
+use output::Job;
 use support::{Axis, Rules};
-use tile::{Job, Scratch, SumTile};
+use tile::{Scratch, SumTile};
 
 /// The factor `N` in front of each Gaussian `A·N·exp(−Σ(x−c)²/2σ²)`. The discriminants are the C values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -343,7 +346,11 @@ impl<'a> SumGaussians<'a> {
             .map(|axis| Axis::new(shape[axis], grid.origin[axis], grid.spacing[axis], self.periodic[axis]));
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);
         let mut reporter = Reporter::new(self.progress);
-        let bins = Bins::new::<T>(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1])?;
+        let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
+        let bins =
+            Bins::new(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1], |widths| {
+                halo::plan::<T>(&axes, &rules, widths)
+            })?;
 
         let job = Job {
             axes,
@@ -353,34 +360,25 @@ impl<'a> SumGaussians<'a> {
             out: unsafe { grid.values.at::<T>([0; 3]) },
             stride: order.map(|axis| stride[axis]),
             accumulate: self.accumulate,
+            lines: T::TYPE == ElementType::F32
+                && self.sampling == Sampling::Point
+                && bins.lines_can_serve(T::TILE),
             scale: T::scale(bins.peak),
         };
+        if let Some(corners) = &bins.corners {
+            return halo::sum(&job, corners, isa, threads, &mut reporter, [0.1, 1.0]);
+        }
         let (first, count) = tiles::<T>(&axes, self.accumulate.then_some(bins.reached));
         let tasks = count.iter().product();
-        let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
-        let streamed = streamed_width(&rules, &bins, voxels);
-        // Sixteen lanes for eight voxels only cross more cache lines.
-        let isa = if streamed.is_some() && T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
-        let scratch = || Scratch::new(self.support, streamed);
+        let scratch = || Scratch::new(self.support);
         threads::run(threads, tasks, &mut reporter, [0.1, 1.0], scratch, |scratch, i| {
             let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
             let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * T::TILE[j]);
-            match streamed {
-                Some(width) => simd::dispatch(isa, StreamTile { job: &job, start, scratch, width }),
-                None => simd::dispatch(isa, SumTile { job: &job, start, scratch }),
-            }
+            simd::dispatch(isa, SumTile { job: &job, start, scratch });
         })
     }
-}
-
-/// The supports' width, if they are narrow and many enough to be streamed.
-fn streamed_width(rules: &Rules, bins: &Bins, voxels: f64) -> Option<usize> {
-    let (width, count) = bins.widest();
-    let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
-    let dense = count as f64 >= 0.002 * voxels;
-    (plain && dense && width <= stream::WIDEST as f64).then(|| stream::step(width as usize))
 }
 
 /// Grid updates that take about as long as waking another thread.

@@ -14,11 +14,11 @@ pub(super) struct Axis {
     pub spacing: f64,
     pub periodic: bool,
     /// 1/spacing.
-    inverse: f64,
+    pub inverse: f64,
     /// 1/n.
     pub inverse_period: f64,
     /// |origin|/spacing.
-    offset: f64,
+    pub offset: f64,
 }
 
 /// A Gaussian along one axis, in voxels of that axis: the lattice points it keeps lie within
