@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16, align_stack};
 use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     #[inline(never)]
     fn shell<K: Kernel>(kernel: K) -> K::Output {
+        align_stack::<__m512i>();
         kernel.run(Avx512(()))
     }
     // SAFETY: `dispatch`, the only caller, is only given supported tiers.

@@ -255,8 +255,11 @@ impl<S: Simd, F: Form<S>> Pending<S, F> {
         let out = &at.step.rows[row];
         // SAFETY: the caller's promise.
         unsafe {
-            *out.flags.add(at.vector) = flags;
-            notes.flags |= flags;
+            // A branch saves integers a seventh of the time. f32, which runs out of registers, took a tenth longer.
+            if !F::INTEGERS || flags != 0 {
+                *out.flags.add(at.vector) = flags;
+                notes.flags |= flags;
+            }
             best.store::<SLOPE>(simd, at.weights, corner, out, x);
         }
     }

@@ -121,7 +121,7 @@ pub(crate) fn position(vector: usize, lanes: usize, width: usize) -> usize {
 pub(crate) struct RowOut {
     /// Room for the width, and at least one vector.
     pub labels: *mut u8,
-    /// Bit i of `flags[j]`: voxel i of vector j is undecided.
+    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero when a step begins.
     pub flags: *mut u32,
     /// For slopes: the winning difference and its class. Room as for labels.
     pub differences: *mut f32,

@@ -276,6 +276,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             }
             job.finish(simd, [z, y], x, labels, rows.slopes, straight);
         }
+        if seen.undecided {
+            rows.flags.fill(0);
+        }
     }
 }
 
