@@ -184,6 +184,41 @@ pub(crate) fn run<S: Send>(
     reporter.report(span[1])
 }
 
+/// Turns for tasks that may only finish one after the other: who comes first is fixed by their numbers, not by
+/// who is faster.
+pub(crate) struct Turns(Vec<AtomicBool>);
+
+impl Turns {
+    pub(crate) fn new(tasks: usize) -> Self {
+        Turns((0..tasks).map(|_| AtomicBool::new(false)).collect())
+    }
+
+    /// Waits until `task`, which must have been started, is over. Tasks of `run` start in the order of their
+    /// numbers, so waiting for lower ones always ends.
+    pub(crate) fn wait_for(&self, task: usize) {
+        let mut tries = 0u32;
+        while !self.0[task].load(Ordering::Acquire) {
+            tries += 1;
+            if tries.is_multiple_of(64) {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// Says that `task` is over, once the result is dropped; also when it panics.
+    pub(crate) fn over(&self, task: usize) -> impl Drop + '_ {
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
+        Over(&self.0[task])
+    }
+}
+
 /// Where the helpers of one run come in. Busy with another call, a helper may come late, or after the run: it then
 /// finds the gate closed, and the run has not waited for it. (A scope of rayon would: a short call then took as long
 /// as the longest beside it.)

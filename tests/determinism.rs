@@ -102,8 +102,40 @@ where
     }
 }
 
+/// Many narrow Gaussians, most of them in a corner: several threads share a tile.
+fn narrow_sums_are_one<T>(zero: T)
+where
+    T: Element + PartialEq,
+    for<'a> &'a mut Array3<T>: Into<VolumeMut<'a>>,
+{
+    let mut random = Random(7);
+    let count = 60_000;
+    let centers =
+        Array2::from_shape_fn((count, 3), |(i, _)| random.unit() * if i % 3 == 0 { 45.0 } else { 9.0 });
+    let amplitudes = Array1::from_shape_fn(count, |_| random.unit() - 0.3);
+    for isa in tiers() {
+        for periodic in [[false; 3], [true, false, true], [true; 3]] {
+            let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([0.6, 0.5, 0.65])).unwrap();
+            let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+            let sum = |threads| {
+                let mut values = Array3::from_elem((40, 51, 99), zero);
+                let grid = Grid::new(&mut values, [0.0; 3], [1.0, 0.9, 0.9]);
+                let sum = SumGaussians::new().periodic(periodic).isa(isa).threads(threads);
+                sum.sum(&gaussians, grid).unwrap();
+                values
+            };
+            let expected = sum(1);
+            for threads in 1..=8 {
+                assert!(sum(threads) == expected, "{isa:?}, {periodic:?}, {threads} threads");
+            }
+        }
+    }
+}
+
 #[test]
 fn sums_do_not_depend_on_threads() {
     sums_are_one(0.0f32);
     sums_are_one(0.0f64);
+    narrow_sums_are_one(0.0f32);
+    narrow_sums_are_one(0.0f64);
 }

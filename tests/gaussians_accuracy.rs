@@ -26,24 +26,7 @@ struct Seen {
 
 #[test]
 fn random_cases_agree_with_the_definition() {
-    let seen = Mutex::new(Seen::default());
-    std::thread::scope(|scope| {
-        let workers = std::thread::available_parallelism().map_or(2, |n| n.get()) as u64;
-        for worker in 0..workers {
-            let seen = &seen;
-            scope.spawn(move || {
-                for seed in (0..CASES).filter(|seed| seed % workers == worker) {
-                    check(seed, seen);
-                }
-            });
-        }
-    });
-    let seen = seen.into_inner().unwrap();
-    for (tier, (count, error)) in &seen.tiers {
-        println!("{tier}: {count} cases, at most {error:.2} of the bound");
-        assert!(*count as u64 == CASES);
-    }
-    assert_eq!(seen.tiers.len(), Isa::supported().count());
+    let seen = all_agree(CASES, Case::random);
     println!("cases with each option: {:?}", seen.options);
     // Every option has met every other. (Only the reference normalization excludes some.)
     let names: Vec<&String> = seen.options.keys().collect();
@@ -60,8 +43,35 @@ fn random_cases_agree_with_the_definition() {
     }
 }
 
-fn check(seed: u64, seen: &Mutex<Seen>) {
-    let mut case = Case::random(&mut Random(seed));
+#[test]
+fn many_narrow_gaussians_agree_with_the_definition() {
+    all_agree(CASES / 6, Case::random_narrow);
+}
+
+fn all_agree(cases: u64, random_case: fn(&mut Random) -> Case) -> Seen {
+    let seen = Mutex::new(Seen::default());
+    std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(2, |n| n.get()) as u64;
+        for worker in 0..workers {
+            let seen = &seen;
+            scope.spawn(move || {
+                for seed in (0..cases).filter(|seed| seed % workers == worker) {
+                    check(seed, random_case, seen);
+                }
+            });
+        }
+    });
+    let seen = seen.into_inner().unwrap();
+    for (tier, (count, error)) in &seen.tiers {
+        println!("{tier}: {count} cases, at most {error:.2} of the bound");
+        assert!(*count as u64 == cases);
+    }
+    assert_eq!(seen.tiers.len(), Isa::supported().count());
+    seen
+}
+
+fn check(seed: u64, random_case: fn(&mut Random) -> Case, seen: &Mutex<Seen>) {
+    let mut case = random_case(&mut Random(seed));
     let expected = case.definition.sum(&case.gaussians);
     let mut errors = Vec::new();
     for isa in Isa::supported() {

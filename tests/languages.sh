@@ -152,10 +152,18 @@ exit_codes() {
     expect_code 2 "$programs/anisotropic_mask" two threads
     expect_code 2 "$programs/anisotropic_mask" many
     expect_code 2 with_library "$python" "$root/c_examples/mri.py" --input /nowhere/image.nii.gz
+    expect_code 2 "$programs/rock_salt" many
+    expect_code 2 with_library "$python" "$root/c_examples/pdb_density.py" --input /nowhere/1ubq.pdb
+    printf 'ATOM      1  X   MOL A   1       0.000   0.000   0.000  1.00  0.00          XX\n' >"$work/bad.pdb"
+    expect_code 2 with_library "$python" "$root/c_examples/pdb_density.py" --input "$work/bad.pdb"
+    expect_code 2 with_library "$python" "$root/c_examples/pdb_density.py" --spacing 0
+    expect_code 3 with_library "$python" "$root/c_examples/pdb_density.py" --out /nowhere/density.npy
+    expect_code 3 with_library "$python" "$root/c_examples/localisations.py" --out /nowhere/picture.pgm
     expect_code 3 with_library "$python" "$root/c_examples/mri.py" --out /nowhere
     export VOXLANE_ISA=avx1024
     expect_code 3 "$programs/anisotropic_mask"
     expect_code 3 "$programs/sheared_lattice"
+    expect_code 3 "$programs/rock_salt"
     unset VOXLANE_ISA
 }
 expect_code() {

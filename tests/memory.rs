@@ -6,7 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, Array3};
-use voxlane::{Border, ElementType, Gaussians, Grid, Sigmas, Steepest, SumGaussians, Volume};
+use voxlane::{
+    Border, ElementType, Gaussians, Grid, Normalization, Sampling, Sigmas, Steepest, SumGaussians, Support,
+    Volume,
+};
 
 struct Counting;
 
@@ -73,36 +76,71 @@ fn memory_of_labels_is_bounded_by_threads() {
     }
 }
 
+struct Load {
+    count: usize,
+    n: usize,
+    /// Amplitudes, and sigmas of each centre and axis.
+    each: bool,
+    sum: fn() -> SumGaussians<'static>,
+}
+
+fn usual() -> SumGaussians<'static> {
+    SumGaussians::new()
+}
+
+fn mass() -> SumGaussians<'static> {
+    SumGaussians::new().normalization(Normalization::Mass)
+}
+
+fn ball_mass() -> SumGaussians<'static> {
+    mass().support(Support::Ball).sampling(Sampling::Voxel)
+}
+
 #[test]
 fn memory_of_sums_is_bounded_by_centres_and_threads() {
     let _alone = ALONE.lock();
-    for (count, n, per_center) in
-        [(1000, 64, false), (300_000, 64, true), (3_000_000, 256, true), (10_000_000, 256, false)]
-    {
+    let loads = [
+        Load { count: 1000, n: 64, each: false, sum: usual },
+        Load { count: 1000, n: 64, each: true, sum: ball_mass },
+        Load { count: 300_000, n: 64, each: true, sum: usual },
+        Load { count: 300_000, n: 32, each: true, sum: ball_mass },
+        Load { count: 3_000_000, n: 256, each: false, sum: mass },
+        Load { count: 10_000_000, n: 256, each: false, sum: usual },
+        Load { count: 10_000_000, n: 256, each: true, sum: usual },
+    ];
+    for Load { count, n, each, sum } in loads {
+        let mut seed = 1u64;
+        let centers = Array2::from_shape_fn((count, 3), |_| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 40) as f32 / (1u64 << 24) as f32 * n as f32
+        });
+        let rows = if each { count } else { 0 };
+        let sigmas = Array2::from_shape_fn((rows, 3), |(i, axis)| 0.3 + ((i + axis) % 7) as f32 * 0.07);
+        let amplitudes = Array1::from_shape_fn(rows, |i| 2.0 - (i % 5) as f32);
+        let layout = if each { Sigmas::PerCenterAndAxis(sigmas.view()) } else { Sigmas::One(0.3) };
+        let mut gaussians = Gaussians::new(centers.view(), layout).unwrap();
+        if each {
+            gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+        }
+        let mut narrow = Array3::<f32>::zeros((n, n, n));
+        let mut wide = Array3::<f64>::zeros(if count <= 300_000 { (n, n, n) } else { (1, 1, 1) });
         for threads in [1, 2, 5] {
-            let mut seed = 1u64;
-            let centers = Array2::from_shape_fn((count, 3), |_| {
-                seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                (seed >> 40) as f32 / (1u64 << 24) as f32 * n as f32
-            });
-            let each =
-                Array1::from_shape_fn(if per_center { count } else { 0 }, |i| 0.3 + (i % 7) as f32 * 0.2);
-            let sigmas = if per_center { Sigmas::PerCenter(each.view()) } else { Sigmas::One(0.3) };
-            let amplitudes = each.mapv(|v| 2.0 - v);
-            let mut gaussians = Gaussians::new(centers.view(), sigmas).unwrap();
-            if per_center {
-                gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+            for f64s in [false, true] {
+                if f64s && wide.len() == 1 {
+                    continue;
+                }
+                let grid = if f64s {
+                    Grid::new(&mut wide, [0.0; 3], [1.0; 3])
+                } else {
+                    Grid::new(&mut narrow, [0.0; 3], [1.0; 3])
+                };
+                let used = most(|| sum().eps(1e-3).threads(threads).sum(&gaussians, grid).unwrap());
+                println!("{count} centres, {threads} threads: {used} bytes");
+                assert!(
+                    used < 48 * count + (8 << 20) * threads,
+                    "{count} centres, {threads} threads: {used} bytes"
+                );
             }
-            let mut grid = Array3::<f32>::zeros((n, n, n));
-            let used = most(|| {
-                let sum = SumGaussians::new().threads(threads);
-                sum.sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
-            });
-            println!("{count} centres, {threads} threads: {used} bytes");
-            assert!(
-                used < 48 * count + (8 << 20) * threads,
-                "{count} centres, {threads} threads: {used} bytes"
-            );
         }
     }
 }

@@ -25,9 +25,12 @@ MARKED = re.compile(r"^[^\n]*\[readme-begin\][^\n]*\n(.*?)^[^\n]*\[readme-end\]"
 #: Files with marked lines; each must be shown.
 SNIPPETS = [
     "c_examples/density_labels.c",
+    "c_examples/rock_salt.c",
     "c_examples/anisotropic_mask.cpp",
     "c_examples/sheared_lattice.f90",
     "c_examples/mri.py",
+    "c_examples/pdb_density.py",
+    "c_examples/localisations.py",
     "c_examples/mri.jl",
     "tests/languages/link.sh",
     "tests/languages/consumer/CMakeLists.txt",

@@ -17,11 +17,13 @@ use crate::simd;
 use crate::threads::{self, Reporter};
 
 use super::Normalization;
-use super::factors::Real;
+use super::corners::Corners;
 use super::input::Gaussians;
+use super::lines::{LEAST_EXPONENT, WIDEST_REACH};
 use super::mass;
 use super::sort::{
-    Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros,
+    Cells, Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts,
+    zeros,
 };
 use super::support::{Axis, Rules};
 
@@ -38,6 +40,14 @@ pub(super) struct Class {
     pub(super) count: usize,
 }
 
+/// The reaches of all supports, in voxels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Widths {
+    pub most: [f64; 3],
+    pub least: [f64; 3],
+    pub count: usize,
+}
+
 pub(super) struct Bins<'a> {
     sort: Sort<'a>,
     /// The centres, cell by cell, in the kernel's axis order. (Reading them out of order from the caller's
@@ -51,6 +61,11 @@ pub(super) struct Bins<'a> {
     /// Where the centres of a cell begin; one more at the end.
     starts: Vec<usize>,
     classes: Vec<Class>,
+    /// The tiles that own them, if they are sorted by their lower corners.
+    pub corners: Option<Corners>,
+    widths: Widths,
+    /// The largest distance from the grid's origin that a support reaches, in voxels.
+    farthest: f64,
     /// The largest |A·N|.
     pub peak: f64,
     /// Lowest and highest lattice point that is reached, in the grid.
@@ -61,8 +76,10 @@ pub(super) struct Bins<'a> {
 
 impl<'a> Bins<'a> {
     /// Checks all values, then sorts. Nothing of the grid has been touched when this fails.
+    ///
+    /// The Gaussians are sorted by their lower corners if `halo` allows it, else by their homes.
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn new<T: Real>(
+    pub(super) fn new(
         gaussians: &Gaussians,
         axes: &'a [Axis; 3],
         rules: &'a Rules,
@@ -71,6 +88,7 @@ impl<'a> Bins<'a> {
         threads: usize,
         reporter: &mut Reporter,
         span: [f64; 2],
+        halo: impl FnOnce(Widths) -> Option<Corners>,
     ) -> Result<Bins<'a>, Error> {
         let count = gaussians.count();
         let sort = Sort {
@@ -83,40 +101,78 @@ impl<'a> Bins<'a> {
             sigmas: gaussians.sigma_table().map(|values| order.map(|axis| values[axis])),
         };
         let parts = if count < SMALL_COUNT { 1 } else { threads.min(count / (SMALL_COUNT / 2)) };
-        let mut chunks: Vec<Mutex<Chunk>> =
-            (0..parts).map(|i| Mutex::new(Chunk::new(count * i / parts..count * (i + 1) / parts))).collect();
+        let chunk = |i: usize| Mutex::new(Chunk::new(count * i / parts..count * (i + 1) / parts));
+        let mut chunks: Vec<Mutex<Chunk>> = (0..parts).map(chunk).collect();
         let at = |part: f64| span[0] + part * (span[1] - span[0]);
-        let mut pass = |from: f64, to: f64, chunks: &[Mutex<Chunk>], work: &(dyn Fn(&mut Chunk) + Sync)| {
-            let nothing = || Ok(());
-            threads::run(threads, parts, reporter, [at(from), at(to)], nothing, |(), i| {
-                work(&mut chunks[i].lock().unwrap_or_else(PoisonError::into_inner));
-            })
-        };
+        let mut passes = Passes { isa, threads, reporter };
 
-        pass(0.0, 0.2, &chunks, &|chunk| sort.check(chunk))?;
+        passes.run(&chunks, [at(0.0), at(0.2)], &|chunk| sort.check(chunk))?;
         if get(&mut chunks).any(|chunk| !chunk.good) || sort.bad_shared_sigma() {
             return Err(sort.first_bad_value());
         }
-        if sort.sigmas.is_err() {
-            pass(0.2, 0.3, &chunks, &|chunk| sort.measure(chunk))?;
-        } else {
+        let mut widths = Widths { most: [0.0; 3], least: [f64::INFINITY; 3], count };
+        if let Ok(sigma) = sort.sigmas {
+            widths.most = [0, 1, 2].map(|j| rules.span(&axes[j], axes[j].origin, sigma[j]).reach);
+            widths.least = widths.most;
             get(&mut chunks).for_each(|chunk| chunk.levels[0] = chunk.rows.len());
+        } else {
+            passes.run(&chunks, [at(0.2), at(0.3)], &|chunk| sort.measure(chunk))?;
+            for chunk in get(&mut chunks) {
+                for j in 0..3 {
+                    widths.most[j] = widths.most[j].max(chunk.most[j]);
+                    widths.least[j] = widths.least[j].min(chunk.least[j]);
+                }
+            }
         }
-        let (mut classes, class_of) = classes(axes, &mut chunks);
-        let cells =
-            classes.last().map_or(0, |class| class.first_cell + class.cells.iter().product::<usize>());
-        for chunk in get(&mut chunks) {
+        let mut rest = [at(0.3), at(1.0)];
+        if let Some(corners) = halo(widths) {
+            let bins = Self::sorted(sort, &mut chunks, Some(corners), widths, &mut passes, rest)?;
+            rest = [at(1.0); 2];
+            if bins.halo_can_serve() {
+                return Ok(bins);
+            }
+            for (i, place) in chunks.iter_mut().enumerate() {
+                let levels = place.get_mut().unwrap_or_else(PoisonError::into_inner).levels;
+                *place = chunk(i);
+                place.get_mut().unwrap_or_else(PoisonError::into_inner).levels = levels;
+            }
+        }
+        Self::sorted(sort, &mut chunks, None, widths, &mut passes, rest)
+    }
+
+    fn sorted(
+        sort: Sort<'a>,
+        chunks: &mut [Mutex<Chunk>],
+        corners: Option<Corners>,
+        widths: Widths,
+        passes: &mut Passes,
+        span: [f64; 2],
+    ) -> Result<Bins<'a>, Error> {
+        let (axes, isa) = (sort.axes, passes.isa);
+        let middle = 0.5 * (span[0] + span[1]);
+        let (mut classes, class_of) = match corners {
+            Some(_) => (Vec::new(), [0; LEVELS]),
+            None => classes(axes, chunks),
+        };
+        let cells = match &corners {
+            Some(corners) => corners.cells(),
+            None => {
+                classes.last().map_or(0, |class| class.first_cell + class.cells.iter().product::<usize>())
+            }
+        };
+        for chunk in get(chunks) {
             chunk.cells = zeros(cells, "a histogram of the centres")?;
             chunk.cell_of = reserve(chunk.rows.len(), "the cells of the centres")?;
             chunk.reach = vec![[0.0; 3]; classes.len()];
         }
-        pass(0.3, 0.6, &chunks, &|chunk| {
-            simd::dispatch(isa, Histogram { sort: &sort, chunk, classes: &classes, class_of: &class_of });
+        let found = corners.as_ref().map_or(Cells::Home(&classes, &class_of), Cells::Corner);
+        passes.run(chunks, [span[0], middle], &|chunk| {
+            simd::dispatch(isa, Histogram { sort: &sort, chunk, cells: found });
         })?;
-        if let Some(index) = get(&mut chunks).find_map(|chunk| chunk.bad) {
+        if let Some(index) = get(chunks).find_map(|chunk| chunk.bad) {
             return Err(sort.infeasible(index));
         }
-        let (starts, total) = starts(&mut chunks, cells)?;
+        let (starts, total) = starts(chunks, cells)?;
         let each_sigma = sort.sigmas.is_err();
         let each_weight = sort.weights_differ();
         let mut positions = reserve(total, "the sorted centres")?;
@@ -127,8 +183,9 @@ impl<'a> Bins<'a> {
             rows: each_sigma.then_some(rows.as_mut_ptr()),
             weights: each_weight.then_some(weights.as_mut_ptr()),
         };
-        let scattered = if rules.normalization == Normalization::Mass { 0.7 } else { 1.0 };
-        pass(0.6, scattered, &chunks, &|chunk| {
+        let is_mass = sort.rules.normalization == Normalization::Mass;
+        let scattered = if is_mass { middle + 0.2 * (span[1] - middle) } else { span[1] };
+        passes.run(chunks, [middle, scattered], &|chunk| {
             simd::dispatch(isa, Scatter { sort: &sort, chunk, places: &places });
             chunk.cell_of = Vec::new();
         })?;
@@ -138,15 +195,16 @@ impl<'a> Bins<'a> {
             rows.set_len(if each_sigma { total } else { 0 });
             weights.set_len(if each_weight { total } else { 0 });
         }
-        if let Some(index) = get(&mut chunks).find_map(|chunk| chunk.bad) {
+        if let Some(index) = get(chunks).find_map(|chunk| chunk.bad) {
             return Err(sort.weight_overflow(index));
         }
 
-        let shared_weight = get(&mut chunks).find_map(|chunk| chunk.weight).unwrap_or(0.0);
-        let (mut peak, mut updates) = (0.0f64, 0.0);
+        let shared_weight = get(chunks).find_map(|chunk| chunk.weight).unwrap_or(0.0);
+        let (mut peak, mut updates, mut farthest) = (0.0f64, 0.0, 0.0f64);
         let mut reached = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
-        for chunk in get(&mut chunks) {
+        for chunk in get(chunks) {
             peak = peak.max(chunk.peak);
+            farthest = farthest.max(chunk.farthest);
             for (class, reach) in classes.iter_mut().zip(&chunk.reach) {
                 class.reach = [0, 1, 2].map(|j| class.reach[j].max(reach[j]));
             }
@@ -155,25 +213,23 @@ impl<'a> Bins<'a> {
                 reached[1][j] = reached[1][j].max(chunk.reached[1][j]);
             }
         }
-        if rules.normalization == Normalization::Mass {
-            let reach = classes
-                .iter()
-                .fold([0.0f64; 3], |most, class| [0, 1, 2].map(|j| most[j].max(class.reach[j])));
+        if is_mass {
             let sigma = |place: usize| match &sort.sigmas {
                 Ok(values) => *values,
                 Err(_) => sort.sigma(rows[place]),
             };
-            drop(chunks);
-            let over = [at(0.7), at(1.0)];
-            let bad = mass::divide::<T>(
+            get(chunks).for_each(|chunk| chunk.cells = Vec::new());
+            let over = [scattered, span[1]];
+            let Passes { threads, reporter, .. } = passes;
+            let bad = mass::divide(
                 axes,
-                rules,
+                sort.rules,
                 &positions,
                 sigma,
                 &mut weights,
-                reach,
+                widths.most,
                 isa,
-                threads,
+                *threads,
                 reporter,
                 over,
             )?;
@@ -189,15 +245,76 @@ impl<'a> Bins<'a> {
             updates += class.count as f64 * width(0) * width(1) * width(2);
         }
         // The images of one Gaussian add up on a voxel. A few of them do not matter.
-        let images = (0..3).filter(|&j| axes[j].periodic).map(|j| {
-            classes.iter().fold(0.0, |most: f64, class| most.max(class.reach[j]))
-                * 2.0
-                * axes[j].inverse_period
-                + 1.0
-        });
-        peak *= (images.product::<f64>() / 65_536.0).max(1.0);
+        let periodic = (0..3).filter(|&j| axes[j].periodic);
+        let images = periodic.map(|j| widths.most[j] * 2.0 * axes[j].inverse_period + 1.0).product::<f64>();
+        peak *= (images / 65_536.0).max(1.0);
         classes.retain(|class| class.count > 0);
-        Ok(Bins { sort, positions, rows, weights, shared_weight, starts, classes, peak, reached, updates })
+        Ok(Bins {
+            sort,
+            positions,
+            rows,
+            weights,
+            shared_weight,
+            starts,
+            classes,
+            corners,
+            widths,
+            farthest,
+            peak,
+            reached,
+            updates,
+        })
+    }
+
+    /// Whether weights are such that partial sums on the grid neither overflow nor lose digits, and positions exact
+    /// enough for lines.
+    fn halo_can_serve(&self) -> bool {
+        let peak = self.peak == 0.0 || (2f64.powi(-80)..2f64.powi(60)).contains(&self.peak);
+        peak && self.lines_are_exact()
+    }
+
+    /// Whether the factors of `lines.rs` can be used in tiles of packs.
+    pub(super) fn lines_can_serve(&self, tile: [usize; 3]) -> bool {
+        let one_image = (0..3).all(|j| {
+            let axis = &self.sort.axes[j];
+            let room = axis.n as f64 - tile[j].min(axis.n) as f64;
+            !axis.periodic || 2.0 * self.widths.most[j] + 3.0 < room
+        });
+        let exponent = 0.5 * self.sort.rules.radius_squared * std::f64::consts::LOG2_E;
+        one_image
+            && self.widths.most.iter().all(|&reach| reach <= WIDEST_REACH)
+            && exponent <= LEAST_EXPONENT
+            && self.lines_are_exact()
+    }
+
+    /// Whether the roundings of positions, in sigmas, are below those of f32 factors.
+    fn lines_are_exact(&self) -> bool {
+        (0..3).all(|j| {
+            let axis = &self.sort.axes[j];
+            let sigma = self.widths.least[j] / self.sort.rules.radius;
+            (self.farthest + axis.offset + axis.n as f64) <= (1 << 22) as f64 * sigma
+        })
+    }
+
+    /// The most voxels of a support along an axis, but where one more lies on its very edge.
+    pub(super) fn width(&self) -> usize {
+        self.widths
+            .most
+            .iter()
+            .map(|reach| (2.0 * reach * (1.0 - 1e-4)).floor() as usize + 1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The sigmas, if all centres have the same.
+    #[inline(always)]
+    pub(super) fn shared_sigma(&self) -> Option<[f64; 3]> {
+        self.sort.sigmas.ok()
+    }
+
+    /// The places of some cells.
+    pub(super) fn places(&self, cells: Range<usize>) -> Range<usize> {
+        self.starts[cells.start]..self.starts[cells.end]
     }
 
     /// The centre at a place of the sorted order.
@@ -219,12 +336,6 @@ impl<'a> Bins<'a> {
     #[inline(always)]
     pub(super) fn weight(&self, place: usize) -> f64 {
         if self.weights.is_empty() { self.shared_weight } else { self.weights[place] }
-    }
-
-    /// The most voxels of a support along an axis, and the number of centres.
-    pub(super) fn widest(&self) -> (f64, usize) {
-        let widest = self.classes.iter().flat_map(|class| class.reach).fold(0.0, f64::max);
-        ((2.0 * widest).floor() + 1.0, self.positions.len())
     }
 
     /// The ranges of places that may reach the tile, in a fixed order.
@@ -348,6 +459,33 @@ impl Class {
             true if high < low => [0..high + 1, low..cells],
             true => [0..cells, 0..0],
         }
+    }
+}
+
+/// Runs the passes of the sort.
+struct Passes<'a, 'b> {
+    isa: Isa,
+    threads: usize,
+    reporter: &'a mut Reporter<'b>,
+}
+
+impl Passes<'_, '_> {
+    fn run(
+        &mut self,
+        chunks: &[Mutex<Chunk>],
+        span: [f64; 2],
+        work: &(dyn Fn(&mut Chunk) + Sync),
+    ) -> Result<(), Error> {
+        threads::run(
+            self.threads,
+            chunks.len(),
+            self.reporter,
+            span,
+            || Ok(()),
+            |(), i| {
+                work(&mut chunks[i].lock().unwrap_or_else(PoisonError::into_inner));
+            },
+        )
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::f64::consts::LOG2_E;
 
-use crate::simd::exp::{exp2_f32, exp2_f64};
+use crate::simd::exp::{exp2_f64, exp2_split_f32};
 use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
+use super::lines::Batch;
 use super::voxel::{Means, Way};
 
 /// log2(e) − its f64.
@@ -17,7 +18,7 @@ const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
 /// An exponent whose power of two is zero in either type.
 const DEAD: f64 = -1e5;
 
-static LANES: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+pub(super) static LANES: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 /// One axis of one Gaussian.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ pub(super) struct Profile {
 
 /// The element of a grid: what f32 and f64 do differently.
 pub(super) trait Real:
-    Element + PartialOrd + Into<f64> + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+    Element + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
 {
     /// This type's vectors in a tier.
     type Vector<S: Simd>: Vector<Simd = S, Elem = Self>;
@@ -57,6 +58,18 @@ pub(super) trait Real:
 
     /// As `factors`, of a Gaussian averaged over voxels.
     fn means<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> Self::Vector<S>;
+    /// Vector `v` of the factors of Gaussian i of a batch along axis j.
+    fn line<S: Simd>(
+        simd: S,
+        batch: &Batch,
+        shape: &Splats<S>,
+        i: usize,
+        j: usize,
+        v: usize,
+    ) -> Self::Vector<S>;
+
+    /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
+    fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
 
     /// Which of the squares, a vector's worth, are within the limit.
     ///
@@ -113,6 +126,12 @@ impl<S: Simd> Splats<S> {
             scaled_inverse: splat(scaled_inverse),
             scaled_inverse_low: low,
         }
+    }
+
+    /// The same Gaussian elsewhere.
+    #[inline(always)]
+    pub(super) fn with_center(&self, simd: S, center: f64) -> Self {
+        Splats { center: S::F64::splat(simd, center), ..*self }
     }
 
     /// Squared distances in sigmas at the lattice points from `first` on.
@@ -195,25 +214,22 @@ impl Real for f32 {
     fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F32 {
         let low = exponents(simd, profile, first);
         let high = exponents(simd, profile, first + S::F64::LANES as f64);
-        exp2_f32(simd, S::narrow(low, high))
+        biased_exp2(simd, low, high)
     }
 
     #[inline(always)]
     fn means<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> S::F32 {
-        let splat = |value| S::F64::splat(simd, value);
         let second = first + S::F64::LANES as f64;
         let kept =
             S::join(profile.meeting(simd, means.half, first), profile.meeting(simd, means.half, second));
         let mean = match means.way {
             Way::Series => {
-                let bias = splat(f64::from(f32::BIAS));
                 let (low, low_series) = mean_in_parts(simd, profile, means, first);
                 let (high, high_series) = mean_in_parts(simd, profile, means, second);
-                exp2_f32(simd, S::narrow(low.add(bias), high.add(bias)))
-                    .mul(S::narrow(low_series, high_series))
+                biased_exp2(simd, low, high).mul(S::narrow(low_series, high_series))
             }
             Way::Edges => {
-                let bias = splat(power_of_two(f32::BIAS));
+                let bias = S::F64::splat(simd, power_of_two(f32::BIAS));
                 let (d, lost) = profile.distances(simd, first);
                 let low = means.edges(simd, profile, d, lost);
                 let (d, lost) = profile.distances(simd, second);
@@ -225,6 +241,16 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn line<S: Simd>(simd: S, batch: &Batch, _: &Splats<S>, i: usize, j: usize, v: usize) -> S::F32 {
+        batch.single(simd, i, j, v)
+    }
+
+    #[inline(always)]
+    fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> S::F32 {
+        batch.factor(simd, i, j, v)
+    }
+
+    #[inline(always)]
     unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
         // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
         let (low, high) =
@@ -233,14 +259,26 @@ impl Real for f32 {
     }
 }
 
-/// Exponents plus the bias, for an f32 grid.
+/// Exponents for an f32 grid.
 #[inline(always)]
 fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
-    let splat = |value| S::F64::splat(simd, value);
     let d = profile.positions(simd, first).sub(profile.center);
     let t = d.mul(profile.inverse);
-    let y = t.mul(t).mul_add(splat(-0.5 * LOG2_E), splat(f64::from(f32::BIAS)));
-    y.select(d.abs().le(profile.reach), splat(DEAD))
+    let y = t.mul(t).mul(S::F64::splat(simd, -0.5 * LOG2_E));
+    y.select(d.abs().le(profile.reach), S::F64::splat(simd, DEAD))
+}
+
+/// 2 to the power of y ≤ 0 and of the bias, for an f32 grid. An exponent rounded to f32 would cost up to 1e-6: its
+/// whole part is taken off before.
+#[inline(always)]
+fn biased_exp2<S: Simd>(simd: S, low: S::F64, high: S::F64) -> S::F32 {
+    let (dead, least) = (S::F64::splat(simd, -1000.0), S::F32::splat(simd, -126.0));
+    let (low, high) = (low.max(dead), high.max(dead));
+    let (low_whole, high_whole) = (low.round(), high.round());
+    let whole = S::narrow(low_whole, high_whole).add(S::F32::splat(simd, f32::BIAS as f32));
+    let fraction = S::narrow(low.sub(low_whole), high.sub(high_whole));
+    let value = exp2_split_f32(simd, whole.max(least), fraction);
+    value.select(least.le(whole), S::F32::splat(simd, 0.0))
 }
 
 /// log2 of the Gaussian, and the factor that makes its mean of it, for an f32 grid.
@@ -266,6 +304,16 @@ impl Real for f64 {
 
     fn scale(peak: f64) -> i32 {
         (512 - exponent(peak)).clamp(-1022, 1022)
+    }
+
+    #[inline(always)]
+    fn line<S: Simd>(simd: S, batch: &Batch, shape: &Splats<S>, i: usize, j: usize, v: usize) -> S::F64 {
+        batch.precise(simd, shape, i, j, v)
+    }
+
+    #[inline(always)]
+    fn line_factor<S: Simd>(_: S, _: &Batch, _: usize, _: usize, _: usize) -> S::F64 {
+        unreachable!("lines are for f32")
     }
 
     #[inline(always)]

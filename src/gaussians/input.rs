@@ -255,6 +255,26 @@ impl Column {
         }
     }
 
+    /// One column of some rows as f64, which is exact.
+    #[inline(always)]
+    pub(super) fn read_column(&self, first_row: usize, column: usize, to: &mut [f64]) {
+        if self.wide {
+            self.read_column_of::<f64>(first_row, column, to);
+        } else {
+            self.read_column_of::<f32>(first_row, column, to);
+        }
+    }
+
+    #[inline(always)]
+    fn read_column_of<T: Coordinate>(&self, first_row: usize, column: usize, to: &mut [f64]) {
+        assert!(column < 3 && first_row <= self.rows && to.len() <= self.rows - first_row);
+        for (i, to) in to.iter_mut().enumerate() {
+            let offset = (first_row + i) as isize * self.stride[0] + column as isize * self.stride[1];
+            // SAFETY: as in `get`.
+            *to = unsafe { *self.pointer.cast::<T>().offset(offset) }.into();
+        }
+    }
+
     /// Whether every element of the rows is finite, and if asked above zero. No branch per element.
     pub(super) fn all_good(&self, rows: std::ops::Range<usize>, positive: bool) -> bool {
         if self.wide {

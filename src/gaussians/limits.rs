@@ -7,13 +7,13 @@ use super::support::{Axis, Rules, Span};
 use super::{Normalization, Support};
 
 /// Lattice points beyond this are not all whole numbers in f64, with room for sums of a few.
-const FARTHEST: f64 = (1u64 << 50) as f64;
+pub(super) const FARTHEST: f64 = (1u64 << 50) as f64;
 /// The farthest reach on a periodic axis.
 const LONGEST: f64 = (1u64 << 31) as f64;
 /// The most periodic images of a ball, which are Gaussians of their own.
 const MOST_IMAGES: f64 = (1u64 << 20) as f64;
 /// Supports of this reach are within every limit.
-const SMALL: f64 = 32.0;
+pub(super) const SMALL: f64 = 32.0;
 
 /// What is too much.
 pub(super) enum Excess {
@@ -56,8 +56,7 @@ impl Rules {
         for j in 0..3 {
             let (axis, Span { middle, reach }) = (&axes[j], spans[j]);
             let width = 2.0 * reach + 1.0;
-            let meets = middle - reach < FARTHEST && middle + reach > -FARTHEST;
-            if reach > FARTHEST && meets {
+            if reach > FARTHEST && spans[j].meets(-FARTHEST, FARTHEST) {
                 return Some(Excess::Voxels(j, width, 2.0 * FARTHEST));
             }
             if (axis.periodic || mass) && middle.abs() > FARTHEST {

@@ -11,7 +11,6 @@
 //! of the samples give each row's sum at once. So a centre costs as many steps as its ellipsoid has rows,
 //! of which [`MOST_ROWS`] are allowed.
 
-use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
@@ -19,7 +18,7 @@ use crate::isa::Isa;
 use crate::simd::{self, Kernel, Simd, Vector};
 use crate::threads::{self, Reporter};
 
-use super::factors::{Profile, Real, Splats, power_of_two};
+use super::factors::{Profile, Real, Splats};
 use super::lattice::wide_sum;
 use super::sort::reserve;
 use super::support::{Axis, Rules, Span};
@@ -28,18 +27,20 @@ use super::{Sampling, Support};
 
 /// The most lattice points of an axis that are added up one by one.
 pub(super) const MOST_POINTS: f64 = (1u64 << 22) as f64;
-/// The most lattice points of an axis that BALL holds in memory: 16 bytes each.
-pub(super) const MOST_HELD: f64 = (1u64 << 16) as f64;
+/// The most lattice points of an axis that BALL holds in memory: in 96 bytes each.
+pub(super) const MOST_HELD: f64 = (1u64 << 15) as f64;
 /// The most rows of a ball.
 pub(super) const MOST_ROWS: f64 = (1u64 << 27) as f64;
+/// Steps of the index for each point of a ball's longest axis.
+const STEPS: usize = 8;
 /// Lattice points, and steps, of a task.
 const TASK: f64 = (1u64 << 20) as f64;
 
 /// Divides the weights, which are amplitudes, by the masses of the Gaussians at these positions; a Gaussian of
-/// no mass gets weight zero. The samples are those of a grid of `T`, with their rounding. `reach` is the largest of each axis, in voxels. Returns the place of a weight that
+/// no mass gets weight zero. `reach` is the largest of each axis, in voxels. Returns the place of a weight that
 /// overflows.
 #[allow(clippy::too_many_arguments)]
-pub(super) fn divide<T: Real>(
+pub(super) fn divide(
     axes: &[Axis; 3],
     rules: &Rules,
     positions: &[[f64; 3]],
@@ -65,71 +66,60 @@ pub(super) fn divide<T: Real>(
     let mut pieces = reserve(count, "the pieces of the weights")?;
     pieces.extend(weights.chunks_mut(each).map(Mutex::new));
     let bad = Mutex::new(None);
-    let scratch = || {
-        let mut tables: [Vec<(f64, f64)>; 3] = Default::default();
-        for table in &mut tables {
-            *table = reserve(held, "the rows of a ball")?;
-        }
-        Ok(tables)
-    };
-    threads::run(threads, count, reporter, span, scratch, |tables, i| {
-        let mut piece = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);
-        let mut means = [Means::NONE; 3];
-        for (k, weight) in piece.iter_mut().enumerate() {
-            let place = i * each + k;
-            let (center, sigma) = (positions[place], sigma(place));
-            let mass = simd::dispatch(
-                isa,
-                Mass::<T> {
-                    axes,
-                    rules,
-                    center,
-                    sigma,
-                    means: &mut means,
-                    tables: &mut *tables,
-                    element: PhantomData,
-                },
-            );
-            // No voxel is kept: nothing is added.
-            *weight = if mass == 0.0 { 0.0 } else { *weight / mass };
-            if !weight.is_finite() {
-                bad.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(place);
+    threads::run(
+        threads,
+        count,
+        reporter,
+        span,
+        || Tables::new(held),
+        |tables, i| {
+            let mut piece = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut means = [Means::NONE; 3];
+            for (k, weight) in piece.iter_mut().enumerate() {
+                let place = i * each + k;
+                let (center, sigma) = (positions[place], sigma(place));
+                let mass = simd::dispatch(
+                    isa,
+                    Mass { axes, rules, center, sigma, means: &mut means, tables: &mut *tables },
+                );
+                // No voxel is kept: nothing is added.
+                *weight = if mass == 0.0 { 0.0 } else { *weight / mass };
+                if !weight.is_finite() {
+                    bad.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(place);
+                }
             }
-        }
-    })?;
+        },
+    )?;
     Ok(bad.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The sum of the kept samples of one Gaussian of height 1, in the unit of its means.
-struct Mass<'a, T> {
+struct Mass<'a> {
     axes: &'a [Axis; 3],
     rules: &'a Rules,
     center: [f64; 3],
     sigma: [f64; 3],
     means: &'a mut [Means; 3],
-    tables: &'a mut [Vec<(f64, f64)>; 3],
-    element: PhantomData<T>,
+    tables: &'a mut Tables,
 }
 
-impl<T: Real> Kernel for Mass<'_, T> {
+impl Kernel for Mass<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f64 {
-        let Mass { axes, rules, center, sigma, means, tables, .. } = self;
+        let Mass { axes, rules, center, sigma, means, tables } = self;
         if rules.support == Support::Box {
             let mut mass = 1.0;
             for j in 0..3 {
-                mass *= axis_mass::<S, T>(simd, rules, &axes[j], center[j], sigma[j], &mut means[j]);
+                mass *= axis_mass(simd, rules, &axes[j], center[j], sigma[j], &mut means[j]);
             }
             return mass;
         }
         for j in 0..3 {
-            fill::<S, T>(simd, rules, &axes[j], center[j], sigma[j], &mut means[j], &mut tables[j]);
+            fill(simd, rules, &axes[j], center[j], sigma[j], &mut means[j], &mut tables.axes[j]);
         }
-        tables.sort_unstable_by_key(Vec::len);
-        let [z, y, x] = tables;
-        ball_mass(rules.radius_squared, z, y, x)
+        tables.ball_mass(rules.radius_squared)
     }
 }
 
@@ -140,56 +130,47 @@ fn points(span: Span) -> (f64, usize) {
     (first, ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as usize)
 }
 
-/// Along one axis: the samples that BOX keeps, as they will be on the grid, a vector at a time.
-struct Samples<'a, S: Simd, T> {
+/// Along one axis: the samples that BOX keeps, a vector at a time.
+struct Samples<'a, S: Simd> {
     sampling: Sampling,
     splats: Splats<S>,
     means: &'a Means,
-    element: PhantomData<T>,
 }
 
-impl<'a, S: Simd, T: Real> Samples<'a, S, T> {
+impl<'a, S: Simd> Samples<'a, S> {
     #[inline(always)]
     fn new(simd: S, rules: &Rules, axis: &Axis, center: f64, sigma: f64, means: &'a mut Means) -> Self {
-        let precise = size_of::<T>() == 8;
         if rules.sampling == Sampling::Voxel {
-            means.set(axis.spacing, sigma, rules.radius, precise);
+            means.set(axis.spacing, sigma, rules.radius, true);
         }
         let reach = rules.radius * sigma;
         let profile = Profile { origin: axis.origin, spacing: axis.spacing, center, sigma, reach };
-        let splats = Splats::new(simd, &profile, precise || rules.sampling == Sampling::Voxel);
-        Samples { sampling: rules.sampling, splats, means, element: PhantomData }
+        let splats = Splats::new(simd, &profile, true);
+        Samples { sampling: rules.sampling, splats, means }
     }
 
     /// Those from `first` on; zero where they are not kept.
     #[inline(always)]
-    fn get(&self, simd: S, first: f64, samples: &mut [T; 16]) {
-        let vector = match self.sampling {
-            Sampling::Point => T::factors(simd, &self.splats, first),
-            Sampling::Voxel => T::means(simd, &self.splats, self.means, first),
-        };
-        // SAFETY: the array holds the lanes of the widest tier.
-        unsafe { vector.store(samples.as_mut_ptr()) };
+    fn get(&self, simd: S, first: f64) -> S::F64 {
+        match self.sampling {
+            Sampling::Point => f64::factors(simd, &self.splats, first),
+            Sampling::Voxel => f64::means(simd, &self.splats, self.means, first),
+        }
     }
 
     /// Their squared distances in sigmas.
     #[inline(always)]
-    fn squares(&self, simd: S, first: f64, squares: &mut [f64; 16]) {
-        for part in 0..<T::Vector<S>>::LANES / S::F64::LANES {
-            let at = part * S::F64::LANES;
-            let q = match self.sampling {
-                Sampling::Point => self.splats.squares(simd, first + at as f64),
-                Sampling::Voxel => self.splats.nearest_squares(simd, self.means.half, first + at as f64),
-            };
-            // SAFETY: a vector of samples has the lanes of one or two of f64, at most 16.
-            unsafe { q.store(squares.as_mut_ptr().add(at)) };
+    fn squares(&self, simd: S, first: f64) -> S::F64 {
+        match self.sampling {
+            Sampling::Point => self.splats.squares(simd, first),
+            Sampling::Voxel => self.splats.nearest_squares(simd, self.means.half, first),
         }
     }
 }
 
 /// The sum of the samples that BOX keeps along an axis.
 #[inline(always)]
-fn axis_mass<S: Simd, T: Real>(
+fn axis_mass<S: Simd>(
     simd: S,
     rules: &Rules,
     axis: &Axis,
@@ -201,16 +182,15 @@ fn axis_mass<S: Simd, T: Real>(
     if axis.sums_wide(center, sigma, axis.spacing) && count > 64 {
         return wide_mass(simd, rules, axis, center, sigma, first, count);
     }
-    let source = Samples::<S, T>::new(simd, rules, axis, center, sigma, means);
-    let lanes = <T::Vector<S>>::LANES;
-    let (mut samples, mut sums) = ([T::ZERO; 16], [0.0; 16]);
-    for v in 0..count.div_ceil(lanes) {
-        source.get(simd, first + (v * lanes) as f64, &mut samples);
-        for lane in 0..lanes {
-            sums[lane] += samples[lane].into();
-        }
+    let source = Samples::new(simd, rules, axis, center, sigma, means);
+    let mut sum = S::F64::splat(simd, 0.0);
+    for v in 0..count.div_ceil(S::F64::LANES) {
+        sum = sum.add(source.get(simd, first + (v * S::F64::LANES) as f64));
     }
-    sums.iter().sum::<f64>() * power_of_two(-T::BIAS)
+    let mut lanes = [0.0; 8];
+    // SAFETY: the array holds the lanes of the widest tier.
+    unsafe { sum.store(lanes.as_mut_ptr()) };
+    lanes.iter().sum()
 }
 
 /// As `axis_mass`, of more points than are worth a term each.
@@ -253,7 +233,7 @@ fn wide_mass<S: Simd>(
 
 /// The squares and the values of the samples along an axis, in their order.
 #[inline(always)]
-fn fill<S: Simd, T: Real>(
+fn fill<S: Simd>(
     simd: S,
     rules: &Rules,
     axis: &Axis,
@@ -263,76 +243,98 @@ fn fill<S: Simd, T: Real>(
     table: &mut Vec<(f64, f64)>,
 ) {
     let (first, count) = points(rules.span(axis, center, sigma));
-    let source = Samples::<S, T>::new(simd, rules, axis, center, sigma, means);
-    let lanes = <T::Vector<S>>::LANES;
-    let unbias = power_of_two(-T::BIAS);
-    let (mut samples, mut squares) = ([T::ZERO; 16], [0.0; 16]);
+    let source = Samples::new(simd, rules, axis, center, sigma, means);
+    let (mut samples, mut squares) = ([0.0; 8], [0.0; 8]);
     table.clear();
-    for v in 0..count.div_ceil(lanes) {
-        let at = first + (v * lanes) as f64;
-        source.get(simd, at, &mut samples);
-        source.squares(simd, at, &mut squares);
-        for lane in 0..lanes {
-            let value: f64 = samples[lane].into();
+    for v in 0..count.div_ceil(S::F64::LANES) {
+        let at = first + (v * S::F64::LANES) as f64;
+        // SAFETY: the arrays hold the lanes of the widest tier.
+        unsafe {
+            source.get(simd, at).store(samples.as_mut_ptr());
+            source.squares(simd, at).store(squares.as_mut_ptr());
+        }
+        for lane in 0..S::F64::LANES {
             // Zero where it is not kept. The table was reserved for the largest reach.
-            if value > 0.0 {
+            if samples[lane] > 0.0 {
                 assert!(table.len() < table.capacity());
-                table.push((squares[lane], value * unbias));
+                table.push((squares[lane], samples[lane]));
             }
         }
     }
 }
 
-/// The sum of products over the samples whose squares add up to the limit at most. `x`, the longest table, ends
-/// up with running sums in place of its values.
-#[inline(always)]
-fn ball_mass(limit: f64, z: &[(f64, f64)], y: &[(f64, f64)], x: &mut [(f64, f64)]) -> f64 {
-    if z.is_empty() || y.is_empty() || x.is_empty() {
-        return 0.0;
-    }
-    // Squares fall to the least and rise behind it. Running sums from there outwards, to both sides.
-    let least = (1..x.len()).fold(0, |least, i| if x[i].0 < x[least].0 { i } else { least });
-    let (left, right) = x.split_at_mut(least);
-    let mut sum = 0.0;
-    for (_, value) in right.iter_mut() {
-        sum += *value;
-        *value = sum;
-    }
-    sum = 0.0;
-    for (_, value) in left.iter_mut().rev() {
-        sum += *value;
-        *value = sum;
-    }
-    let mut total = 0.0;
-    for &(z_square, z_value) in z {
-        let left_of_z = limit - z_square;
-        let mut plane = 0.0;
-        // As y comes nearer the rows grow, and behind the middle they shrink: the ends move by few points.
-        let (mut rights, mut lefts) = (0, left.len());
-        for &(y_square, y_value) in y {
-            let rest = left_of_z - y_square;
-            while rights < right.len() && right[rights].0 <= rest {
-                rights += 1;
-            }
-            while rights > 0 && right[rights - 1].0 > rest {
-                rights -= 1;
-            }
-            while lefts > 0 && left[lefts - 1].0 <= rest {
-                lefts -= 1;
-            }
-            while lefts < left.len() && left[lefts].0 > rest {
-                lefts += 1;
-            }
-            let mut row = 0.0;
-            if rights > 0 {
-                row += right[rights - 1].1;
-            }
-            if lefts < left.len() {
-                row += left[lefts].1;
-            }
-            plane += y_value * row;
+/// What a thread holds of one ball.
+#[derive(Default)]
+struct Tables {
+    /// The squares and the values of the samples along each axis.
+    axes: [Vec<(f64, f64)>; 3],
+    /// Those of the longest axis by rising squares, with the sum of the values before each; one more at the end.
+    rising: Vec<(f64, f64)>,
+    /// For equal steps of the square the first of `rising` that may be above.
+    index: Vec<u32>,
+}
+
+impl Tables {
+    fn new(held: usize) -> Result<Self, Error> {
+        let what = "the rows of a ball";
+        let mut tables = Tables {
+            rising: reserve(held + 1, what)?,
+            index: reserve(STEPS * held, what)?,
+            ..Default::default()
+        };
+        for table in &mut tables.axes {
+            *table = reserve(held, what)?;
         }
-        total += z_value * plane;
+        Ok(tables)
     }
-    total
+
+    /// The sum of products over the samples whose squares add up to the limit at most.
+    #[inline(always)]
+    fn ball_mass(&mut self, limit: f64) -> f64 {
+        let Tables { axes, rising, index } = self;
+        axes.sort_unstable_by_key(Vec::len);
+        let [z, y, x] = axes;
+        if z.is_empty() {
+            return 0.0;
+        }
+        // Squares fall to the least and rise behind it: two sorted rows, to be merged.
+        let least = (1..x.len()).fold(0, |least, i| if x[i].0 < x[least].0 { i } else { least });
+        let (mut left, mut right, mut sum) = (least, least, 0.0);
+        rising.clear();
+        while left > 0 || right < x.len() {
+            let from_left = right == x.len() || (left > 0 && x[left - 1].0 < x[right].0);
+            let (square, value) = if from_left { x[left - 1] } else { x[right] };
+            (left, right) = if from_left { (left - 1, right) } else { (left, right + 1) };
+            rising.push((square, sum));
+            sum += value;
+        }
+        rising.push((f64::INFINITY, sum));
+        let steps = STEPS * x.len();
+        let scale = (steps - 1) as f64 / limit;
+        index.clear();
+        let mut first = 0;
+        for step in 0..steps {
+            // A step too low is only a comparison more.
+            while first + 1 < rising.len() && rising[first].0 * scale < step as f64 - 0.5 {
+                first += 1;
+            }
+            index.push(first as u32);
+        }
+        let mut total = 0.0;
+        for &(z_square, z_value) in z.iter() {
+            let left_of_z = limit - z_square;
+            let mut plane = 0.0;
+            for &(y_square, y_value) in y.iter() {
+                let rest = left_of_z - y_square;
+                // Below zero it is the first step, and no square is as small.
+                let mut at = index[((rest * scale) as usize).min(steps - 1)] as usize;
+                while rising[at].0 <= rest {
+                    at += 1;
+                }
+                plane += y_value * rising[at].1;
+            }
+            total += z_value * plane;
+        }
+        total
+    }
 }

@@ -4,16 +4,20 @@
 #![allow(clippy::needless_range_loop)]
 
 mod bins;
+mod corners;
 mod factors;
+mod halo;
 mod input;
 mod lattice;
 mod limits;
+mod lines;
 mod mass;
+mod options;
+mod output;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
 mod sort;
-mod stream;
 mod support;
 mod tile;
 mod values;
@@ -26,52 +30,13 @@ use crate::threads::{self, Progress, Reporter};
 use crate::volume::{ElementType, VolumeMut};
 
 pub use input::{Coordinate, Gaussians, Sigmas};
+pub use options::{Normalization, Sampling, Support};
 
 use bins::Bins;
 use factors::Real;
-use stream::StreamTile;
+use output::Job;
 use support::{Axis, Rules};
-use tile::{Job, Scratch, SumTile};
-
-/// The factor `N` in front of each Gaussian `A·N·exp(−Σ(x−c)²/2σ²)`. The discriminants are the C values.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum Normalization {
-    /// 1: the amplitude is the height of the peak.
-    #[default]
-    Peak = 0,
-    /// 1/√(2πσ²), the one-dimensional factor in all three dimensions. For code that has always done so;
-    /// it needs the same sigma on all axes.
-    Reference = 1,
-    /// 1/((2π)^(3/2) σ₀σ₁σ₂): the amplitude is the integral. For densities, as in crystallography.
-    Integral = 2,
-    /// The samples that the lattice keeps of each centre, continued without end, add up to the amplitude.
-    /// For counts of photons or electrons that no position within a voxel may change.
-    Mass = 3,
-}
-
-/// Where a Gaussian is cut off, with R² = −2 ln eps. The discriminants are the C values.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum Support {
-    /// A voxel is kept where |x−c| ≤ Rσ on every axis.
-    #[default]
-    Box = 0,
-    /// A voxel is kept where Σ((x−c)/σ)² ≤ R².
-    Ball = 1,
-}
-
-/// What a voxel holds of a Gaussian. The discriminants are the C values.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum Sampling {
-    /// The value at its middle.
-    #[default]
-    Point = 0,
-    /// The mean over the voxel, as a camera's pixel or a detector has it. (At a sigma of one voxel the
-    /// value at the middle is off by up to 1.6 %.)
-    Voxel = 1,
-}
+use tile::{Scratch, SumTile};
 
 /// A grid to be filled: voxel `[i, j, k]` lies at `origin + [i, j, k]·spacing`.
 #[derive(Debug)]
@@ -105,17 +70,71 @@ impl<'a> Grid<'a> {
 /// # Ok::<(), voxlane::Error>(())
 /// ```
 ///
-/// # Error bound
+/// # Which normalization
+///
+/// * Single molecules, photons, counts in voxels: [`Normalization::Mass`] with [`Sampling::Voxel`], each molecule
+///   with its own error as its sigma on each axis.
+/// * Atoms to electrons per volume: [`Normalization::Integral`], with [`Sampling::Voxel`] where the spacing is not
+///   below half of the least sigma. If the electrons of the grid must add up exactly: [`Normalization::Mass`], divided
+///   by a voxel's volume.
+/// * Results to compare with code that sums `exp(−r²/2σ²)/√(2πσ²)`: [`Normalization::Reference`].
+///
+/// ```
+/// use ndarray::{Array3, array};
+/// use voxlane::{Gaussians, Grid, Normalization, Sampling, Sigmas, SumGaussians};
+///
+/// // Two molecules, localised to 40 nm along z and 15 and 10 nm across, in voxels of 25×10×10 nm.
+/// let molecules = array![[300.0, 150.0, 150.0], [310.0, 163.0, 171.0]];
+/// let errors = array![[40.0, 15.0, 15.0], [40.0, 10.0, 10.0]];
+/// let gaussians = Gaussians::new(molecules.view(), Sigmas::PerCenterAndAxis(errors.view()))?;
+/// let mut image = Array3::<f32>::zeros((24, 32, 32));
+/// let sum = SumGaussians::new().normalization(Normalization::Mass).sampling(Sampling::Voxel);
+/// sum.sum(&gaussians, Grid::new(&mut image, [0.0; 3], [25.0, 10.0, 10.0]))?;
+/// assert!((image.sum() - 2.0).abs() < 1e-5);
+///
+/// // A crystal's cell of 5 Å that repeats: one atom of 11 electrons in its corner, and one of 17.
+/// let (atoms, electrons) = (array![[0.0, 0.0, 0.0], [2.5, 2.5, 2.5]], array![11.0, 17.0]);
+/// let gaussians = Gaussians::new(atoms.view(), Sigmas::One(0.4))?.amplitudes(electrons.view())?;
+/// let mut density = Array3::<f64>::zeros((25, 25, 25));
+/// let sum = SumGaussians::new().normalization(Normalization::Integral).periodic([true; 3]);
+/// sum.eps(1e-9).sum(&gaussians, Grid::new(&mut density, [0.0; 3], [0.2; 3]))?;
+/// assert!((density.sum() * 0.2f64.powi(3) - 28.0).abs() < 1e-6);
+/// # Ok::<(), voxlane::Error>(())
+/// ```
+///
+/// # Error bound, and how to choose eps
+///
 /// Against the exact sum of the untruncated Gaussians, an f32 grid is within
 /// `eps·Σ|A·N| + (6e-6 + 6e-8·K)·Σ|A·N·g|` and an f64 grid within `eps·Σ|A·N| + (3e-14 + 1.2e-16·K)·Σ|A·N·g|`. The
 /// first sum runs over all centres, the second over the `K` centres that reach the voxel, with `g` the
-/// Gaussian there. (With [`Normalization::Mass`] it holds against the truncated, rescaled Gaussians.) For
-/// f32, an `eps` of 1e-6 makes both parts equal; a smaller one costs time (the number of voxels grows with
-/// (−ln eps)^1.5) and gains little.
+/// Gaussian there; on a periodic axis every image is a centre. (With [`Normalization::Mass`] it holds against the
+/// truncated, rescaled Gaussians.)
+///
+/// The first term is the cutoff: each centre loses less than eps of its peak, and only on voxels that it does not
+/// reach. The second is rounding: relative to the values themselves, and to their magnitudes where signs cancel.
+/// An f32 grid holds nothing below 1e-38 of the largest `|A·N|`, however small eps is.
+///
+/// Supports have 2R voxels for each voxel of sigma, and cost R³:
+///
+/// | eps | R | for |
+/// |---|---|---|
+/// | 1e-3 | 3.7 | pictures |
+/// | 1e-4 | 4.3 | counts, with the mass normalization |
+/// | 1e-6 | 5.3 | f32 grids: both terms are alike, and a smaller eps gains little |
+/// | 1e-12 | 7.4 | f64 grids |
+/// | 0 | 5.6, 8.5 | the element type's epsilon: 1.2e-7, 2.2e-16 |
+///
+/// # Limits
+///
+/// Supports may be wider than the grid and than its period: a box costs no more for it. A periodic ball is summed
+/// image by image, up to 2^20 of them; the mass of a ball is counted row by row, up to 2^27 rows of at most 2^15
+/// voxels. Beyond these, and beyond 2^50 voxels of reach (2^31 on a periodic axis), the call is refused.
 ///
 /// # Cost
+///
 /// Proportional to the voxels within reach of the centres, plus one pass over the grid (unless accumulating).
-/// Memory: under 48 bytes a centre and 8 MiB a thread.
+/// Averages over voxels cost up to twice as much as point samples, and the mass of a ball up to three times its sum.
+/// Memory: under 48 bytes a centre and 8 MiB a thread, whatever the grid: that of 1024³ voxels takes none of its own.
 pub struct SumGaussians<'a> {
     normalization: Normalization,
     support: Support,
@@ -215,7 +234,8 @@ impl<'a> SumGaussians<'a> {
     /// - [`ErrorKind::Option`]: eps outside its range; the reference normalization with sigmas that differ
     ///   between the axes.
     /// - [`ErrorKind::Value`]: a centre or amplitude that is not finite, a sigma or spacing not finite and
-    ///   above zero, an origin not finite, or so many voxels in a support that they cannot be indexed.
+    ///   above zero, an origin not finite, an amplitude that overflows once it is normalised (unless no voxel is kept
+    ///   of it), or a support beyond the limits.
     /// - [`ErrorKind::Isa`], [`Memory`](ErrorKind::Memory), [`Thread`](ErrorKind::Thread),
     ///   [`Cancelled`](ErrorKind::Cancelled).
     pub fn sum(self, gaussians: &Gaussians, grid: Grid) -> Result<(), Error> {
@@ -261,7 +281,11 @@ impl<'a> SumGaussians<'a> {
             .map(|axis| Axis::new(shape[axis], grid.origin[axis], grid.spacing[axis], self.periodic[axis]));
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);
         let mut reporter = Reporter::new(self.progress);
-        let bins = Bins::new::<T>(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1])?;
+        let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
+        let bins =
+            Bins::new(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1], |widths| {
+                halo::plan::<T>(&axes, &rules, widths)
+            })?;
 
         let job = Job {
             axes,
@@ -271,34 +295,25 @@ impl<'a> SumGaussians<'a> {
             out: unsafe { grid.values.at::<T>([0; 3]) },
             stride: order.map(|axis| stride[axis]),
             accumulate: self.accumulate,
+            lines: T::TYPE == ElementType::F32
+                && self.sampling == Sampling::Point
+                && bins.lines_can_serve(T::TILE),
             scale: T::scale(bins.peak),
         };
+        if let Some(corners) = &bins.corners {
+            return halo::sum(&job, corners, isa, threads, &mut reporter, [0.1, 1.0]);
+        }
         let (first, count) = tiles::<T>(&axes, self.accumulate.then_some(bins.reached));
         let tasks = count.iter().product();
-        let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
-        let streamed = streamed_width(&rules, &bins, voxels);
-        // Sixteen lanes for eight voxels only cross more cache lines.
-        let isa = if streamed.is_some() && T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
-        let scratch = || Scratch::new(self.support, streamed);
+        let scratch = || Scratch::new(self.support);
         threads::run(threads, tasks, &mut reporter, [0.1, 1.0], scratch, |scratch, i| {
             let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
             let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * T::TILE[j]);
-            match streamed {
-                Some(width) => simd::dispatch(isa, StreamTile { job: &job, start, scratch, width }),
-                None => simd::dispatch(isa, SumTile { job: &job, start, scratch }),
-            }
+            simd::dispatch(isa, SumTile { job: &job, start, scratch });
         })
     }
-}
-
-/// The supports' width, if they are narrow and many enough to be streamed.
-fn streamed_width(rules: &Rules, bins: &Bins, voxels: f64) -> Option<usize> {
-    let (width, count) = bins.widest();
-    let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
-    let dense = count as f64 >= 0.002 * voxels;
-    (plain && dense && width <= stream::WIDEST as f64).then(|| stream::step(width as usize))
 }
 
 /// Grid updates that take about as long as waking another thread.

@@ -5,6 +5,7 @@ use crate::simd::{self, Kernel, Mask, Simd, Vector};
 
 use super::factors::{Profile, Real, Splats, power_of_two};
 use super::lattice::wide_images;
+use super::lines::Batch;
 use super::support::{Axis, Rules, Span};
 use super::voxel::Means;
 use super::{Sampling, Support};
@@ -53,8 +54,8 @@ pub(super) struct Pack<'m, T> {
     /// BALL: the least and the largest square in each layer of blocks, `T::PACK` a layer.
     least: &'m mut [T],
     most: &'m mut [T],
-    /// Who touches a layer.
-    pub touched: [[u64; MOST_LAYERS]; 3],
+    /// Who touches a layer; while it is filled, who begins there or has ended before.
+    pub touched: [[u64; MOST_LAYERS + 1]; 3],
     pub len: usize,
     /// Sides of a block: rows along z and y, lanes along x.
     block: [usize; 3],
@@ -87,7 +88,7 @@ impl<'m, T: Real> Pack<'m, T> {
             squares,
             least,
             most,
-            touched: [[0; MOST_LAYERS]; 3],
+            touched: [[0; MOST_LAYERS + 1]; 3],
             len: 0,
             block,
             means: [Means::NONE; 3],
@@ -96,7 +97,7 @@ impl<'m, T: Real> Pack<'m, T> {
 
     #[inline(always)]
     pub(super) fn clear(&mut self) {
-        self.touched = [[0; MOST_LAYERS]; 3];
+        self.touched = [[0; MOST_LAYERS + 1]; 3];
         self.len = 0;
     }
 
@@ -116,9 +117,7 @@ impl<'m, T: Real> Pack<'m, T> {
         extent: usize,
         weight: T,
     ) {
-        let slot = self.len;
-        let at = slot * rows::<T>() + row::<T>(j);
-        let ball = rules.support == Support::Ball;
+        let at = self.row_of(j);
         let (low, high) = if images.count > 1 {
             (0, extent - 1)
         } else {
@@ -127,10 +126,8 @@ impl<'m, T: Real> Pack<'m, T> {
             let high = (span.middle + span.reach - images.first).max(0.0) as usize;
             (low.min(extent - 1), high.min(extent - 1))
         };
-        let side = self.block[j];
-        // Only the layers that are touched are ever read.
-        let layers = low / side..high / side + 1;
-        let lattice = layers.start * side..layers.end * side;
+        let layers = self.touch(j, low, high);
+        let lattice = layers.start * self.block[j]..layers.end * self.block[j];
         let profile = Profile {
             origin: axis.origin,
             spacing: axis.spacing,
@@ -156,7 +153,7 @@ impl<'m, T: Real> Pack<'m, T> {
                     factor.mul(weights).store(self.factors[at..at + T::TILE[j]].as_mut_ptr().add(v * lanes))
                 };
             }
-            if ball {
+            if rules.support == Support::Ball {
                 let (row, lanes) = (&mut self.squares[at..at + T::TILE[j]], S::F64::LANES);
                 for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
                     let squares = splats.squares(simd, images.first + (v * lanes) as f64);
@@ -167,19 +164,98 @@ impl<'m, T: Real> Pack<'m, T> {
         } else {
             self.fill_means(simd, rules, j, at, axis, profile, images, lattice, weight);
         }
-        for layer in layers {
-            self.touched[j][layer] |= 1 << slot;
-            if ball {
-                // Squares fall towards the centre and rise behind it.
-                let (first, last) = (layer * side, layer * side + side - 1);
-                let (a, b) = (self.squares[at + first], self.squares[at + last]);
-                let middle = span.middle - images.first;
-                let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
-                let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
-                let place = (j * MOST_LAYERS + layer) * T::PACK + slot;
-                self.least[place] = T::from_f64(if inside { 0.0 } else { smaller });
-                self.most[place] = T::from_f64(larger.min(0.25 * T::MAX));
+        if rules.support == Support::Ball {
+            self.bound(j, layers, span.middle - images.first);
+        }
+    }
+
+    /// The same for Gaussian i of a batch of lines, which keeps voxels `low` to `high` of the tile.
+    #[inline(always)]
+    pub(super) fn fill_line<S: Simd>(
+        &mut self,
+        simd: S,
+        batch: &Batch,
+        i: usize,
+        j: usize,
+        (low, high): (usize, usize),
+        weight: T,
+    ) {
+        let at = self.row_of(j);
+        let layers = self.touch(j, low, high);
+        let lanes = <T::Vector<S>>::LANES;
+        let weights = <T::Vector<S>>::splat(simd, weight);
+        let row = self.factors[at..at + T::TILE[j]].as_mut_ptr();
+        for v in layers.start * self.block[j] / lanes..(layers.end * self.block[j]).div_ceil(lanes) {
+            let factor = T::line_factor(simd, batch, i, j, v).mul(weights);
+            // SAFETY: a vector within the row.
+            unsafe { factor.store(row.add(v * lanes)) };
+        }
+    }
+
+    /// BALL: the squares of Gaussian i of a batch of lines, which keeps these voxels.
+    #[inline(always)]
+    pub(super) fn fill_squares<S: Simd>(
+        &mut self,
+        simd: S,
+        axes: &[Axis; 3],
+        center: [f64; 3],
+        batch: &Batch,
+        i: usize,
+        ends: [(usize, usize); 3],
+    ) {
+        for j in 0..3 {
+            let (at, side, lanes) = (self.row_of(j), self.block[j], S::F64::LANES);
+            let layers = ends[j].0 / side..(ends[j].1 - 1) / side + 1;
+            let row = self.squares[at..at + T::TILE[j]].as_mut_ptr();
+            for v in layers.start * side / lanes..(layers.end * side).div_ceil(lanes) {
+                let squares = batch.squares(simd, i, j, &axes[j], center[j], v);
+                // SAFETY: a vector within the row.
+                unsafe { squares.store(row.add(v * lanes)) };
             }
+            self.bound(j, layers, batch.middle(i, j));
+        }
+    }
+
+    /// Where row j of Gaussian `len` begins.
+    #[inline(always)]
+    fn row_of(&self, j: usize) -> usize {
+        self.len * rows::<T>() + row::<T>(j)
+    }
+
+    /// Notes that Gaussian `len` touches voxels `low` to `high`, and returns the layers. Only these are ever read.
+    #[inline(always)]
+    fn touch(&mut self, j: usize, low: usize, high: usize) -> std::ops::Range<usize> {
+        let layers = low / self.block[j]..high / self.block[j] + 1;
+        self.touched[j][layers.start] ^= 1 << self.len;
+        self.touched[j][layers.end] ^= 1 << self.len;
+        layers
+    }
+
+    /// Once all Gaussians are in: turns the ends of what they touch into what they touch.
+    #[inline(always)]
+    pub(super) fn finish(&mut self) {
+        for layers in &mut self.touched {
+            let mut touched = 0;
+            for layer in layers {
+                touched ^= *layer;
+                *layer = touched;
+            }
+        }
+    }
+
+    /// BALL: the least and the largest square of Gaussian `len` in each layer that it touches.
+    #[inline(always)]
+    fn bound(&mut self, j: usize, layers: std::ops::Range<usize>, middle: f64) {
+        let (at, side, slot) = (self.row_of(j), self.block[j], self.len);
+        for layer in layers {
+            // Squares fall towards the centre and rise behind it.
+            let (first, last) = (layer * side, layer * side + side - 1);
+            let (a, b) = (self.squares[at + first], self.squares[at + last]);
+            let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
+            let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
+            let place = (j * MOST_LAYERS + layer) * T::PACK + slot;
+            self.least[place] = T::from_f64(if inside { 0.0 } else { smaller });
+            self.most[place] = T::from_f64(larger.min(0.25 * T::MAX));
         }
     }
 

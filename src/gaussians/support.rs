@@ -14,11 +14,11 @@ pub(super) struct Axis {
     pub spacing: f64,
     pub periodic: bool,
     /// 1/spacing.
-    inverse: f64,
+    pub inverse: f64,
     /// 1/n.
     pub inverse_period: f64,
     /// |origin|/spacing.
-    offset: f64,
+    pub offset: f64,
 }
 
 /// A Gaussian along one axis, in voxels of that axis: the lattice points it keeps lie within
@@ -72,10 +72,12 @@ impl Axis {
 }
 
 impl Span {
-    /// Whether a lattice point of `first..=last` can be kept.
+    /// Whether a lattice point of `first..=last` can be kept. Also where both numbers are infinite: then this is
+    /// not known, and refused.
     #[inline(always)]
+    #[allow(clippy::neg_cmp_op_on_partial_ord)]
     pub(super) fn meets(&self, first: f64, last: f64) -> bool {
-        (self.middle + self.reach >= first) & (self.middle - self.reach <= last)
+        !(self.middle + self.reach < first) & !(self.middle - self.reach > last)
     }
 }
 

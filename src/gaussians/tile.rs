@@ -23,38 +23,22 @@ use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};
 
 use super::Support;
-use super::bins::{Bins, Candidates, Run};
+use super::bins::{Candidates, Run};
 use super::factors::{Real, power_of_two};
+use super::lines::{BATCH, Batch};
+use super::output::Job;
 use super::pack::{self, Images, Pack, images};
-use super::stream;
-use super::support::{Axis, Rules};
 
 /// Elements of a tile's buffer.
 const fn voxels<T: Real>() -> usize {
     T::TILE[0] * T::TILE[1] * T::TILE[2]
 }
 
-/// The whole call, as every tile sees it. Axes are in the kernel's order: the last has the smallest stride.
-pub(super) struct Job<'a, T> {
-    pub axes: [Axis; 3],
-    pub rules: Rules,
-    pub bins: &'a Bins<'a>,
-    /// Element (0, 0, 0) of the grid.
-    pub out: *mut T,
-    pub stride: [isize; 3],
-    pub accumulate: bool,
-    /// Weights are multiplied by 2 to this power; sums are divided by it and by the factors' bias.
-    pub scale: i32,
-}
-
-// SAFETY: tiles write disjoint parts of the grid, which the caller of `sum` lends for writing.
-unsafe impl<T> Sync for Job<'_, T> {}
-
 /// The working memory of one thread.
 pub(super) struct Scratch<T> {
     lines: Vec<Line>,
     /// Ranges of records that may reach the tile.
-    pub runs: Vec<Run>,
+    runs: Vec<Run>,
     element: std::marker::PhantomData<T>,
 }
 
@@ -64,28 +48,15 @@ pub(super) struct Scratch<T> {
 struct Line([u64; 8]);
 
 impl<T: Real> Scratch<T> {
-    /// For tiles of packs, or for streamed supports of a width.
-    pub(super) fn new(support: Support, streamed: Option<usize>) -> Result<Self, Error> {
-        let (elements, squares) = match streamed {
-            None => {
-                let (elements, squares) = Pack::<T>::memory(support);
-                (voxels::<T>() + elements, squares)
-            }
-            Some(width) => (stream::memory(T::TILE, width), 0),
-        };
+    pub(super) fn new(support: Support) -> Result<Self, Error> {
+        let (elements, squares) = Pack::<T>::memory(support);
+        let elements = voxels::<T>() + elements;
         let bytes = elements * size_of::<T>() + squares * size_of::<f64>();
         let count = bytes.div_ceil(size_of::<Line>());
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
         lines.resize(count, Line([0; 8]));
         Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
-    }
-
-    /// All of it.
-    pub(super) fn elements(&mut self) -> &mut [T] {
-        let count = size_of_val(&self.lines[..]) / size_of::<T>();
-        // SAFETY: lines are plain memory without padding, and any bits are a T (f32 or f64).
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), count) }
     }
 
     /// The tile's buffer, a pack's elements, and its squares.
@@ -141,68 +112,22 @@ impl<T: Real> SumTile<'_, '_, T> {
         let mut pack = Pack::new(elements, squares, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
         let scale = power_of_two(job.scale);
         let ball = rules.support == Support::Ball;
-        let first = start.map(|v| v as f64);
-        let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
 
         let mut empty = true;
         let mut coming = Candidates::new(bins, &runs, start, extent);
+        let mut lines = job.lines.then(|| Lines::new(job));
         // A Gaussian whose images do not all fit in the pack, and how many of them are done.
         let mut waiting: Option<(usize, u64)> = None;
         loop {
             pack.clear();
-            while pack.len < T::PACK {
-                let (index, done) = match waiting.take() {
-                    Some(next) => next,
-                    None => match coming.next() {
-                        Some(index) => (index, 0),
-                        None => break,
-                    },
-                };
-                let (center, sigma) = (bins.center(index), bins.sigma(index));
-                let spans = [0, 1, 2].map(|j| rules.span(&axes[j], center[j], sigma[j]));
-                let (Some(z), Some(y), Some(x)) = (
-                    images(&axes[0], spans[0], first[0], last[0]),
-                    images(&axes[1], spans[1], first[1], last[1]),
-                    images(&axes[2], spans[2], first[2], last[2]),
-                ) else {
-                    continue;
-                };
-                let mut reaching = [z, y, x];
-                if ball {
-                    // A box sums its images axis by axis; the images of a ball are Gaussians of their own.
-                    let combinations = z.count * y.count * x.count;
-                    if done + 1 < combinations {
-                        waiting = Some((index, done + 1));
-                    }
-                    let mut rest = done;
-                    for j in 0..3 {
-                        let Images { first, count } = reaching[j];
-                        let image = (rest % count) as f64;
-                        rest /= count;
-                        reaching[j] = Images { first: first + image * axes[j].n as f64, count: 1 };
-                    }
-                }
-                let weight = T::from_f64((bins.weight(index) * scale).clamp(-T::MAX, T::MAX));
-                for j in 0..3 {
-                    let weight = if j == 0 { weight } else { T::from_f64(1.0) };
-                    pack.fill(
-                        simd,
-                        rules,
-                        j,
-                        &axes[j],
-                        center[j],
-                        sigma[j],
-                        spans[j],
-                        reaching[j],
-                        extent[j],
-                        weight,
-                    );
-                }
-                pack.len += 1;
+            match &mut lines {
+                Some(lines) => lines.fill(simd, job, &mut pack, &mut coming, start, extent, scale),
+                None => fill(simd, job, &mut pack, &mut coming, &mut waiting, start, extent, scale),
             }
             if pack.len == 0 {
                 break;
             }
+            pack.finish();
             if empty {
                 buffer.fill(T::ZERO);
                 empty = false;
@@ -221,6 +146,138 @@ impl<T: Real> SumTile<'_, '_, T> {
             extent,
             if empty { None } else { Some((buffer, [T::TILE[1] * T::TILE[2], T::TILE[2]])) },
         );
+    }
+}
+
+/// Fills a pack with the Gaussians that come next.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn fill<S: Simd, T: Real>(
+    simd: S,
+    job: &Job<T>,
+    pack: &mut Pack<T>,
+    coming: &mut Candidates,
+    waiting: &mut Option<(usize, u64)>,
+    start: [usize; 3],
+    extent: [usize; 3],
+    scale: f64,
+) {
+    let Job { axes, rules, bins, .. } = job;
+    let first = start.map(|v| v as f64);
+    let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
+    while pack.len < T::PACK {
+        let (index, done) = match waiting.take() {
+            Some(next) => next,
+            None => match coming.next() {
+                Some(index) => (index, 0),
+                None => break,
+            },
+        };
+        let (center, sigma) = (bins.center(index), bins.sigma(index));
+        let spans = [0, 1, 2].map(|j| rules.span(&axes[j], center[j], sigma[j]));
+        let (Some(z), Some(y), Some(x)) = (
+            images(&axes[0], spans[0], first[0], last[0]),
+            images(&axes[1], spans[1], first[1], last[1]),
+            images(&axes[2], spans[2], first[2], last[2]),
+        ) else {
+            continue;
+        };
+        let mut reaching = [z, y, x];
+        if rules.support == Support::Ball {
+            // A box sums its images axis by axis; the images of a ball are Gaussians of their own.
+            let combinations = z.count * y.count * x.count;
+            if done + 1 < combinations {
+                *waiting = Some((index, done + 1));
+            }
+            let mut rest = done;
+            for j in 0..3 {
+                let Images { first, count } = reaching[j];
+                let image = (rest % count) as f64;
+                rest /= count;
+                reaching[j] = Images { first: first + image * axes[j].n as f64, count: 1 };
+            }
+        }
+        let weight = T::from_f64((bins.weight(index) * scale).clamp(-T::MAX, T::MAX));
+        for j in 0..3 {
+            let weight = if j == 0 { weight } else { T::from_f64(1.0) };
+            let (axis, span, images) = (&axes[j], spans[j], reaching[j]);
+            pack.fill(simd, rules, j, axis, center[j], sigma[j], span, images, extent[j], weight);
+        }
+        pack.len += 1;
+    }
+}
+
+/// Batches of centres on their way into packs of f32.
+struct Lines {
+    batch: Batch,
+    places: [usize; BATCH],
+    next: usize,
+    len: usize,
+    shared: bool,
+}
+
+impl Lines {
+    #[inline(always)]
+    fn new<T: Real>(job: &Job<T>) -> Lines {
+        let mut batch = Batch::new();
+        let shared = job.bins.shared_sigma();
+        if let Some(sigma) = shared {
+            (0..BATCH).for_each(|i| batch.set_sigma(i, &job.axes, &job.rules, sigma));
+        }
+        Lines { batch, places: [0; BATCH], next: 0, len: 0, shared: shared.is_some() }
+    }
+
+    /// Fills a pack with the Gaussians that come next.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn fill<S: Simd, T: Real>(
+        &mut self,
+        simd: S,
+        job: &Job<T>,
+        pack: &mut Pack<T>,
+        coming: &mut Candidates,
+        start: [usize; 3],
+        extent: [usize; 3],
+        scale: f64,
+    ) {
+        let Job { axes, rules, bins, .. } = job;
+        while pack.len < T::PACK {
+            if self.next == self.len {
+                (self.next, self.len) = (0, 0);
+                while self.len < BATCH
+                    && let Some(place) = coming.next()
+                {
+                    if !self.shared {
+                        self.batch.set_sigma(self.len, axes, rules, bins.sigma(place));
+                    }
+                    self.places[self.len] = place;
+                    self.len += 1;
+                }
+                if self.len == 0 {
+                    break;
+                }
+                self.batch.take_pack(simd, axes, bins, &self.places[..self.len], start, extent);
+            }
+            let i = self.next;
+            self.next += 1;
+            let ends = [
+                self.batch.range(i, 0, extent[0]),
+                self.batch.range(i, 1, extent[1]),
+                self.batch.range(i, 2, extent[2]),
+            ];
+            if ends.iter().any(|(first, end)| first >= end) {
+                continue;
+            }
+            let weight = T::from_f64((bins.weight(self.places[i]) * scale).clamp(-T::MAX, T::MAX));
+            for j in 0..3 {
+                let weight = if j == 0 { weight } else { T::from_f64(1.0) };
+                pack.fill_line(simd, &self.batch, i, j, (ends[j].0, ends[j].1 - 1), weight);
+            }
+            if rules.support == Support::Ball {
+                pack.fill_squares(simd, axes, bins.center(self.places[i]), &self.batch, i, ends);
+            }
+            pack.len += 1;
+        }
     }
 }
 
@@ -344,66 +401,5 @@ unsafe fn rows<T: Real, E>(table: &[E], slot: usize, corner: [usize; 3]) -> (*co
             first.add(pack::row::<T>(1) + corner[1]),
             first.add(pack::row::<T>(2) + corner[2]),
         )
-    }
-}
-
-impl<T: Real> Job<'_, T> {
-    /// Writes a tile, or adds it. The buffer comes with the steps between its planes and rows; `None` is a
-    /// tile of zeros.
-    #[inline(always)]
-    pub(super) fn write<S: Simd>(
-        &self,
-        simd: S,
-        start: [usize; 3],
-        extent: [usize; 3],
-        buffer: Option<(&[T], [usize; 2])>,
-    ) {
-        if buffer.is_none() && self.accumulate {
-            return;
-        }
-        let lanes = <T::Vector<S>>::LANES;
-        let step = self.stride[2];
-        let unscale = T::from_f64(power_of_two(-self.scale - 3 * T::BIAS));
-        let factor = <T::Vector<S>>::splat(simd, unscale);
-        for z in 0..extent[0] {
-            for y in 0..extent[1] {
-                let offset = (start[0] + z) as isize * self.stride[0]
-                    + (start[1] + y) as isize * self.stride[1]
-                    + start[2] as isize * step;
-                // SAFETY: the voxel lies within the grid.
-                let row = unsafe { self.out.offset(offset) };
-                let Some((buffer, pitch)) = buffer else {
-                    if step == 1 {
-                        // SAFETY: the row of the tile lies within the grid; zero bytes are zeros.
-                        unsafe { row.write_bytes(0, extent[2]) };
-                    } else {
-                        for x in 0..extent[2] {
-                            // SAFETY: the voxel lies within the grid.
-                            unsafe { *row.offset(x as isize * step) = T::ZERO };
-                        }
-                    }
-                    continue;
-                };
-                let sums = &buffer[z * pitch[0] + y * pitch[1]..][..extent[2]];
-                let mut x = 0;
-                while step == 1 && x + lanes <= extent[2] {
-                    // SAFETY: a vector within the buffer's row and the grid's row.
-                    unsafe {
-                        let to = row.add(x);
-                        let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor);
-                        let sum = if self.accumulate { sum.add(<T::Vector<S>>::load(simd, to)) } else { sum };
-                        sum.store(to);
-                    }
-                    x += lanes;
-                }
-                for (x, &sum) in sums.iter().enumerate().skip(x) {
-                    // SAFETY: the voxel lies within the grid.
-                    unsafe {
-                        let to = row.offset(x as isize * step);
-                        *to = if self.accumulate { *to + sum * unscale } else { sum * unscale };
-                    }
-                }
-            }
-        }
     }
 }

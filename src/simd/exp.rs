@@ -24,35 +24,31 @@ const F64: [f64; 11] = [
     4.078_071_929_599_788e-10,
 ];
 
-/// 2^y for y ≤ 0.
+/// 2^(n + r) for a whole n from −126 to 127 and |r| a little above ½ at most; other n give a meaningless lane.
 #[inline(always)]
-pub(crate) fn exp2_f32<S: Simd>(simd: S, y: S::F32) -> S::F32 {
-    let zero = S::F32::splat(simd, 0.0);
-    exp2(simd, y, zero, -126.0, &F32)
+pub(crate) fn exp2_split_f32<S: Simd>(simd: S, n: S::F32, r: S::F32) -> S::F32 {
+    let [c0, c1, c2, c3, c4, c5] = F32;
+    let mut p = S::F32::splat(simd, c5);
+    for c in [c4, c3, c2, c1, c0, 1.0] {
+        p = p.mul_add(r, S::F32::splat(simd, c));
+    }
+    p.mul(n.power_of_two())
 }
 
 /// 2^(y + tail) for y ≤ 0 and a tail of at most a few ulp of y, which a plain f64 cannot hold.
 #[inline(always)]
 pub(crate) fn exp2_f64<S: Simd>(simd: S, y: S::F64, tail: S::F64) -> S::F64 {
-    exp2(simd, y, tail, -1022.0, &F64)
-}
-
-#[inline(always)]
-fn exp2<V: Vector>(simd: V::Simd, y: V, tail: V, least: V::Elem, coefficients: &[V::Elem]) -> V
-where
-    V::Elem: From<f32>,
-{
-    let least = V::splat(simd, least);
+    let least = S::F64::splat(simd, -1022.0);
     let normal = least.le(y);
     // Lanes far below would make n and r meaningless; their result is replaced at the end.
     let y = y.max(least);
     let n = y.round();
     let r = y.sub(n).add(tail);
-    let (last, others) = coefficients.split_last().expect("a polynomial");
-    let mut p = V::splat(simd, *last);
+    let (last, others) = F64.split_last().expect("a polynomial");
+    let mut p = S::F64::splat(simd, *last);
     for &c in others.iter().rev() {
-        p = p.mul_add(r, V::splat(simd, c));
+        p = p.mul_add(r, S::F64::splat(simd, c));
     }
-    let one = V::splat(simd, V::Elem::from(1.0f32));
-    p.mul_add(r, one).mul(n.power_of_two()).select(normal, V::splat(simd, V::Elem::from(0.0f32)))
+    let value = p.mul_add(r, S::F64::splat(simd, 1.0)).mul(n.power_of_two());
+    value.select(normal, S::F64::splat(simd, 0.0))
 }

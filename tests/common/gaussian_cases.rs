@@ -33,6 +33,61 @@ pub struct Case {
 }
 
 impl Case {
+    /// Narrow boxes, so many that they are summed in tiles with halos: more than one centre in fifty voxels, with
+    /// room for tiles that hang over the grid.
+    pub fn random_narrow(random: &mut Random) -> Case {
+        let mut case = Case::random(random);
+        let definition = &mut case.definition;
+        definition.shape = [0; 3].map(|_| {
+            let longest = if random.chance(30) { 70 } else { 20 };
+            1 + random.below(longest)
+        });
+        definition.support = Support::Box;
+        definition.sampling = Sampling::Point;
+        case.eps = random.pick(&[1e-6, 1e-6, 1e-3, 0.5, 1e-12, 1e-20, 0.0]);
+        let machine = if case.wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
+        definition.eps = if case.eps == 0.0 { machine } else { case.eps };
+        let (shape, spacing, origin) = (definition.shape, definition.spacing, definition.origin);
+        let padded: f64 = (0..3)
+            .map(|axis| ((shape[axis] + 8).div_ceil(16) * 16) as f64)
+            .product::<f64>()
+            .max(f64::from(random.pick(&[16384.0f32, 50000.0])));
+        let count = (padded * random.uniform(0.02, 0.04)).min(4000.0) as usize;
+        let radius = (-2.0 * definition.eps.ln()).sqrt();
+        // Some reach exactly a half or a whole number of voxels, some hardly anything.
+        let widths = [0; 3].map(|_| {
+            if random.chance(20) { random.pick(&[1.0, 3.0, 6.0, 7.0]) } else { random.uniform(0.1, 7.9) }
+        });
+        let share = random.uniform(0.1, 1.0);
+        let per_axis = matches!(case.layout, SigmaLayout::PerAxis | SigmaLayout::PerCenterAndAxis);
+        let isotropic = spacing.iter().copied().fold(f64::INFINITY, f64::min);
+        case.gaussians = (0..count)
+            .map(|_| {
+                let center = [0, 1, 2].map(|axis| {
+                    let place = if random.chance(2) { -1.4 } else { random.uniform(-0.1, 1.1) };
+                    let voxel = shape[axis] as f64 * share * place;
+                    origin[axis] + spacing[axis] * if random.chance(10) { voxel.round() } else { voxel }
+                });
+                let part = match case.layout {
+                    SigmaLayout::One | SigmaLayout::PerAxis => 1.0,
+                    _ => random.uniform(0.1, 1.0),
+                };
+                let sigma = [0, 1, 2].map(|axis| {
+                    let (axis, unit) = if per_axis { (axis, spacing[axis]) } else { (0, isotropic) };
+                    part * widths[axis] / 2.0 / radius * unit
+                });
+                let amplitude = if case.all_amplitudes_one { 1.0 } else { random.uniform(-2.0, 2.0) };
+                if case.wide_centers {
+                    (center, amplitude, sigma)
+                } else {
+                    let single = |v: f64| f64::from(v as f32);
+                    (center.map(single), single(amplitude), sigma.map(single))
+                }
+            })
+            .collect();
+        case
+    }
+
     pub fn random(random: &mut Random) -> Case {
         let tiers: Vec<Isa> = Isa::supported().collect();
         let wide_grid = random.chance(50);
@@ -276,7 +331,8 @@ impl Case {
             // A tiny eps leaves values that only the first term of the contract covers.
             bound += (self.definition.eps * 1e-3 * expected.total).min(1e-25 * expected.total);
             if self.accumulate {
-                bound += (before.abs() + magnitude) * unit;
+                // What is added to a voxel may come in eight parts.
+                bound += (before.abs() + magnitude) * 4.0 * unit;
             }
             let error = (value - before - expected.sum[voxel]).abs();
             if error.is_nan() || error > bound {

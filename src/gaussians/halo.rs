@@ -1,0 +1,260 @@
+//! Many narrow Gaussians: halo tiles.
+//!
+//! With supports of a few voxels the blocks of `tile.rs` are mostly zeros, and a Gaussian at a tile's edge is made
+//! again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
+//! added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops over its rows
+//! have lengths known at compile time:
+//!
+//! ```text
+//! clear the grid
+//! for piece of the Gaussians of a tile, the tiles colour by colour:
+//!     buffer = 0
+//!     for Gaussian of the piece:
+//!         make gx, gy, A·gz from the lowest lattice point on
+//!         for z, y of the support: buffer[z][y][x..] += (gx · gz[z]) · gy[y]
+//!     wait for the earlier pieces of this tile and its neighbours
+//!     add the buffer to the grid
+//! ```
+//!
+//! The order in which pieces are added to a voxel is that of their numbers, whoever computes them.
+
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::isa::Isa;
+use crate::scratch;
+use crate::simd::{self, Kernel, Simd, Vector};
+use crate::threads::{self, Reporter, Turns};
+use crate::volume::ElementType;
+
+use super::bins::Widths;
+use super::corners::Corners;
+use super::factors::{Real, Splats, power_of_two};
+use super::lines::{self, BATCH, Batch, LEAST_EXPONENT, Place};
+use super::output::{Job, Merge};
+use super::sort::MOST_CELLS;
+use super::support::{Axis, Rules};
+use super::{Sampling, Support};
+
+/// The widest support, in voxels.
+pub(super) const WIDEST: usize = 8;
+
+/// Lower corners in a tile, along each axis.
+const TILE: [usize; 3] = [16, 16, 32];
+
+/// The buffer: a corner may lie one further up, where rounding put a lattice point out of the support.
+const PLANES: usize = TILE[0] + WIDEST;
+const ROWS: usize = TILE[1] + WIDEST;
+const ROW: usize = TILE[2] + WIDEST;
+
+/// Gaussians of a piece: larger tiles are shared between threads.
+const PIECE: usize = 8192;
+
+/// Centres a voxel from which clearing and merging buffers pay.
+const DENSE: f64 = 0.01;
+
+/// The tiles, if the Gaussians are narrow and many.
+pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths) -> Option<Corners> {
+    let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
+    let narrow = widths.most.iter().all(|&reach| (2.0 * reach).floor() < WIDEST as f64);
+    let exponent = 0.5 * rules.radius_squared * std::f64::consts::LOG2_E;
+    if !plain || !narrow || exponent > LEAST_EXPONENT {
+        return None;
+    }
+    let corners = Corners::new(axes, TILE, WIDEST, MOST_CELLS)?;
+    let room = (corners.count.iter().product::<usize>() * TILE.iter().product::<usize>()) as f64;
+    (widths.count as f64 >= DENSE * room).then_some(corners)
+}
+
+/// Some Gaussians of a tile.
+struct Piece {
+    tile: usize,
+    places: Range<usize>,
+}
+
+/// The whole sum.
+pub(super) fn sum<T: Real>(
+    job: &Job<T>,
+    corners: &Corners,
+    isa: Isa,
+    threads: usize,
+    reporter: &mut Reporter,
+    span: [f64; 2],
+) -> Result<(), Error> {
+    // Sixteen lanes for eight voxels only cross more cache lines.
+    let isa = if T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
+    let middle = span[0] + 0.02 * (span[1] - span[0]);
+    let planes = if job.accumulate { 0 } else { job.axes[0].n };
+    threads::run(threads, planes, reporter, [span[0], middle], || Ok(()), |(), z| job.clear_plane(z))?;
+
+    let tiles = corners.count.iter().product::<usize>();
+    let mut order: Vec<usize> = (0..tiles).collect();
+    order.sort_by_key(|&tile| corners.color(tile));
+    let mut pieces = Vec::new();
+    // The pieces of each tile.
+    let mut pieces_of = vec![0..0; tiles];
+    for tile in order {
+        let first = pieces.len();
+        let places = job.bins.places(tile * corners.cells_a_tile..(tile + 1) * corners.cells_a_tile);
+        for start in places.clone().step_by(PIECE) {
+            pieces.push(Piece { tile, places: start..places.end.min(start + PIECE) });
+        }
+        pieces_of[tile] = first..pieces.len();
+    }
+    let turns = Turns::new(pieces.len());
+    let width = job.bins.width();
+    let scratch = || scratch::Scratch::<T>::new(PLANES * ROWS * ROW);
+    threads::run(threads, pieces.len(), reporter, [middle, span[1]], scratch, |scratch, i| {
+        let over = turns.over(i);
+        let (Piece { tile, places }, buffer) = (&pieces[i], scratch.as_mut_slice());
+        let at = corners.tile(*tile);
+        let ranges = [0, 1, 2].map(|j| corners.range(j, at[j]));
+        let first = ranges.map(|range| range.0);
+        simd::dispatch(isa, AddPiece { job, places: places.clone(), first, width, buffer });
+        for neighbor in corners.neighbors(*tile) {
+            let Range { start, end } = pieces_of[neighbor];
+            (start..end.min(i)).for_each(|earlier| turns.wait_for(earlier));
+        }
+        let extent = ranges.map(|range| range.1 + WIDEST - 1);
+        simd::dispatch(isa, Merge { job, buffer, first, extent, pitch: [ROWS * ROW, ROW] });
+        drop(over);
+    })
+}
+
+/// The sum over a piece, in the shell of a tier.
+struct AddPiece<'a, 'b, T> {
+    job: &'a Job<'b, T>,
+    places: Range<usize>,
+    /// The tile's first corner.
+    first: [isize; 3],
+    /// The voxels that supports have, but for a few with one more.
+    width: usize,
+    buffer: &'a mut [T],
+}
+
+impl<T: Real> Kernel for AddPiece<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        match self.width {
+            0..=5 => self.sum::<S, 5>(simd),
+            6 => self.sum::<S, 6>(simd),
+            7 => self.sum::<S, 7>(simd),
+            _ => self.sum::<S, WIDEST>(simd),
+        }
+    }
+}
+
+impl<T: Real> AddPiece<'_, '_, T> {
+    #[inline(always)]
+    fn sum<S: Simd, const W: usize>(self, simd: S) {
+        let AddPiece { job, places, first, buffer, .. } = self;
+        let Job { axes, rules, bins, .. } = job;
+        assert!(buffer.len() >= PLANES * ROWS * ROW);
+        buffer.fill(T::ZERO);
+        let tile = Place { first, last: TILE, pitch: [ROWS * ROW, ROW, 1] };
+        let mut batch = Batch::new();
+        let shared = bins.shared_sigma();
+        let mut shapes = lines::shapes(simd, axes, rules, shared.unwrap_or([1.0; 3]));
+        if let Some(sigma) = shared {
+            (0..BATCH).for_each(|i| batch.set_sigma(i, axes, rules, sigma));
+        }
+        let scale = power_of_two(job.scale);
+        let mut factors = Factors([[[T::ZERO; WIDEST]; 3]; BATCH]);
+        for start in places.clone().step_by(BATCH) {
+            let places = start..places.end.min(start + BATCH);
+            if shared.is_none() {
+                for (i, place) in places.clone().enumerate() {
+                    batch.set_sigma(i, axes, rules, bins.sigma(place));
+                }
+            }
+            batch.take_halo(simd, axes, bins, places.clone(), &tile);
+            for (i, place) in places.clone().enumerate() {
+                if shared.is_none() && size_of::<T>() == 8 {
+                    shapes = lines::shapes(simd, axes, rules, bins.sigma(place));
+                }
+                make::<S, T>(simd, &batch, &shapes, i, &mut factors.0[i]);
+            }
+            for (i, place) in places.enumerate() {
+                let Some(at) = batch.offset(i) else {
+                    debug_assert!(false, "a support that does not begin in its tile");
+                    continue;
+                };
+                let weight = T::from_f64((bins.weight(place) * scale).clamp(-T::MAX, T::MAX));
+                // SAFETY: the corner was found to be at most TILE, and the buffer has WIDEST more each way.
+                unsafe {
+                    let at = buffer.as_mut_ptr().add(at);
+                    if W == WIDEST || batch.fits(i, W) {
+                        add::<S, T, W>(simd, &factors.0[i], weight, at);
+                    } else {
+                        add::<S, T, WIDEST>(simd, &factors.0[i], weight, at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The factors of a batch along the three axes.
+#[repr(C, align(64))]
+struct Factors<T>([[[T; WIDEST]; 3]; BATCH]);
+
+/// Makes the factors of Gaussian i of a batch.
+#[inline(always)]
+fn make<S: Simd, T: Real>(
+    simd: S,
+    batch: &Batch,
+    shapes: &[Splats<S>; 3],
+    i: usize,
+    factors: &mut [[T; WIDEST]; 3],
+) {
+    let lanes = <T::Vector<S>>::LANES;
+    assert!(WIDEST.is_multiple_of(lanes));
+    for j in 0..3 {
+        for v in 0..WIDEST / lanes {
+            let line = T::line(simd, batch, &shapes[j], i, j, v);
+            // SAFETY: a vector of the WIDEST factors.
+            unsafe { line.store(factors[j].as_mut_ptr().add(v * lanes)) };
+        }
+    }
+}
+
+/// Adds one Gaussian to the buffer, from its corner on.
+///
+/// # Safety
+/// WIDEST planes, rows and voxels from `buffer` on are in the buffer.
+#[inline(always)]
+unsafe fn add<S: Simd, T: Real, const W: usize>(
+    simd: S,
+    factors: &[[T; WIDEST]; 3],
+    weight: T,
+    buffer: *mut T,
+) {
+    let lanes = <T::Vector<S>>::LANES;
+    let vectors = W.div_ceil(lanes);
+    assert!(vectors <= 2 && WIDEST.is_multiple_of(lanes));
+    let weight = <T::Vector<S>>::splat(simd, weight);
+    let mut x = [weight; 2];
+    for v in 0..vectors {
+        // SAFETY: a vector of the WIDEST factors.
+        x[v] = unsafe { <T::Vector<S>>::load(simd, factors[2].as_ptr().add(v * lanes)) }.mul(weight);
+    }
+    for z in 0..W {
+        let factor = <T::Vector<S>>::splat(simd, factors[0][z]);
+        let mut products = x;
+        for v in 0..vectors {
+            products[v] = x[v].mul(factor);
+        }
+        for y in 0..W {
+            let factor = <T::Vector<S>>::splat(simd, factors[1][y]);
+            for v in 0..vectors {
+                // SAFETY: plane z < WIDEST, row y < WIDEST, and whole vectors of WIDEST voxels.
+                unsafe {
+                    let at = buffer.add((z * ROWS + y) * ROW + v * lanes);
+                    products[v].mul_add(factor, <T::Vector<S>>::load(simd, at)).store(at);
+                }
+            }
+        }
+    }
+}

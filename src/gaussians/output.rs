@@ -1,0 +1,191 @@
+//! The grid in the caller's memory: tiles written, added or cleared.
+
+use crate::simd::{Kernel, Simd, Vector};
+
+use super::bins::Bins;
+use super::factors::{Real, power_of_two};
+use super::support::{Axis, Rules};
+
+/// The whole call, as every tile sees it. Axes are in the kernel's order: the last has the smallest stride.
+pub(super) struct Job<'a, T> {
+    pub axes: [Axis; 3],
+    pub rules: Rules,
+    pub bins: &'a Bins<'a>,
+    /// Element (0, 0, 0) of the grid.
+    pub out: *mut T,
+    pub stride: [isize; 3],
+    pub accumulate: bool,
+    /// Whether factors can be made from lines.
+    pub lines: bool,
+    /// Weights are multiplied by 2 to this power; sums are divided by it and by the factors' bias.
+    pub scale: i32,
+}
+
+// SAFETY: tiles write disjoint parts of the grid, which the caller of `sum` lends for writing.
+unsafe impl<T> Sync for Job<'_, T> {}
+
+impl<T: Real> Job<'_, T> {
+    /// Writes a tile, or adds it. The buffer comes with the steps between its planes and rows; `None` is a
+    /// tile of zeros.
+    #[inline(always)]
+    pub(super) fn write<S: Simd>(
+        &self,
+        simd: S,
+        start: [usize; 3],
+        extent: [usize; 3],
+        buffer: Option<(&[T], [usize; 2])>,
+    ) {
+        if buffer.is_none() && self.accumulate {
+            return;
+        }
+        let lanes = <T::Vector<S>>::LANES;
+        let step = self.stride[2];
+        let unscale = T::from_f64(power_of_two(-self.scale - 3 * T::BIAS));
+        let factor = <T::Vector<S>>::splat(simd, unscale);
+        for z in 0..extent[0] {
+            for y in 0..extent[1] {
+                let offset = (start[0] + z) as isize * self.stride[0]
+                    + (start[1] + y) as isize * self.stride[1]
+                    + start[2] as isize * step;
+                // SAFETY: the voxel lies within the grid.
+                let row = unsafe { self.out.offset(offset) };
+                let Some((buffer, pitch)) = buffer else {
+                    if step == 1 {
+                        // SAFETY: the row of the tile lies within the grid; zero bytes are zeros.
+                        unsafe { row.write_bytes(0, extent[2]) };
+                    } else {
+                        for x in 0..extent[2] {
+                            // SAFETY: the voxel lies within the grid.
+                            unsafe { *row.offset(x as isize * step) = T::ZERO };
+                        }
+                    }
+                    continue;
+                };
+                let sums = &buffer[z * pitch[0] + y * pitch[1]..][..extent[2]];
+                let mut x = 0;
+                while step == 1 && x + lanes <= extent[2] {
+                    // SAFETY: a vector within the buffer's row and the grid's row.
+                    unsafe {
+                        let to = row.add(x);
+                        let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor);
+                        let sum = if self.accumulate { sum.add(<T::Vector<S>>::load(simd, to)) } else { sum };
+                        sum.store(to);
+                    }
+                    x += lanes;
+                }
+                for (x, &sum) in sums.iter().enumerate().skip(x) {
+                    // SAFETY: the voxel lies within the grid.
+                    unsafe {
+                        let to = row.offset(x as isize * step);
+                        *to = if self.accumulate { *to + sum * unscale } else { sum * unscale };
+                    }
+                }
+            }
+        }
+    }
+
+    /// What sums are multiplied by on their way into the grid.
+    #[inline(always)]
+    fn unscale(&self) -> T {
+        T::from_f64(power_of_two(-self.scale - 3 * T::BIAS))
+    }
+
+    /// Sets rows y of plane z to zero, whole rows.
+    pub(super) fn clear_plane(&self, z: usize) {
+        let [_, ny, nx] = self.axes.map(|axis| axis.n);
+        // SAFETY: the plane exists.
+        let plane = unsafe { self.out.offset(z as isize * self.stride[0]) };
+        if self.stride[2] == 1 && self.stride[1] == nx as isize {
+            // SAFETY: the rows of the plane follow each other; zero bytes are zeros.
+            unsafe { plane.write_bytes(0, ny * nx) };
+            return;
+        }
+        for y in 0..ny {
+            for x in 0..nx {
+                // SAFETY: the voxel lies within the grid.
+                unsafe { *plane.offset(y as isize * self.stride[1] + x as isize * self.stride[2]) = T::ZERO };
+            }
+        }
+    }
+
+    /// Adds a row of sums to the grid, from voxel [z, y, x] on.
+    ///
+    /// # Safety
+    /// The voxels lie within the grid.
+    #[inline(always)]
+    unsafe fn add_row<S: Simd>(&self, simd: S, [z, y, x]: [usize; 3], sums: &[T]) {
+        let lanes = <T::Vector<S>>::LANES;
+        let unscale = self.unscale();
+        let factor = <T::Vector<S>>::splat(simd, unscale);
+        let offset = z as isize * self.stride[0] + y as isize * self.stride[1] + x as isize * self.stride[2];
+        let mut i = 0;
+        // SAFETY: the caller's promise; a vector ends within the row.
+        unsafe {
+            let row = self.out.offset(offset);
+            while self.stride[2] == 1 && i + lanes <= sums.len() {
+                let sum = <T::Vector<S>>::load(simd, sums.as_ptr().add(i));
+                sum.mul(factor).add(<T::Vector<S>>::load(simd, row.add(i))).store(row.add(i));
+                i += lanes;
+            }
+            while i < sums.len() {
+                let to = row.offset(i as isize * self.stride[2]);
+                *to = *to + *sums.get_unchecked(i) * unscale;
+                i += 1;
+            }
+        }
+    }
+}
+
+/// Adds a buffer that sticks out of its tile: what lies outside is folded into the grid along periodic axes, and
+/// dropped along others.
+pub(super) struct Merge<'a, 'b, T> {
+    pub job: &'a Job<'b, T>,
+    pub buffer: &'a [T],
+    /// The first voxel of the buffer, perhaps before the grid, and how many there are.
+    pub first: [isize; 3],
+    pub extent: [usize; 3],
+    /// Steps between planes and rows of the buffer.
+    pub pitch: [usize; 2],
+}
+
+impl<T: Real> Kernel for Merge<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Merge { job, buffer, first, extent, pitch } = self;
+        for z in 0..extent[0] {
+            let Some(to_z) = place(&job.axes[0], first[0] + z as isize) else { continue };
+            for y in 0..extent[1] {
+                let Some(to_y) = place(&job.axes[1], first[1] + y as isize) else { continue };
+                let row = &buffer[z * pitch[0] + y * pitch[1]..][..extent[2]];
+                let mut x = 0;
+                while x < row.len() {
+                    let Some(to_x) = place(&job.axes[2], first[2] + x as isize) else {
+                        // Before the grid: on to its first voxel. Behind it: done.
+                        let before = (-(first[2] + x as isize)).max(0) as usize;
+                        x += if before > 0 { before } else { row.len() };
+                        continue;
+                    };
+                    let end = row.len().min(x + (job.axes[2].n - to_x));
+                    // SAFETY: the voxels up to the end of the row lie within the grid.
+                    unsafe { job.add_row(simd, [to_z, to_y, to_x], &row[x..end]) };
+                    x = end;
+                }
+            }
+        }
+    }
+}
+
+/// The voxel at a lattice point, if there is one.
+#[inline(always)]
+fn place(axis: &Axis, at: isize) -> Option<usize> {
+    let n = axis.n as isize;
+    if (0..n).contains(&at) {
+        Some(at as usize)
+    } else if axis.periodic {
+        Some(at.rem_euclid(n) as usize)
+    } else {
+        None
+    }
+}
