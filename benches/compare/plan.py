@@ -174,9 +174,9 @@ def _sum_entries():
         ("C, exp per voxel, clang -O3 -march=native", 1, 2000),
         ("SciPy, linear deposit and gaussian_filter", 1),
         ("NumPy, dense einsum", ALL, 500),
-        ("powerfit-em blur_points", 1, 10_000),
-        ("voxcov BlurMap", 1, 2000),
-        ("freud GaussianDensity", BOTH, 2000),
+        ("powerfit-em blur_points", 1, 5000),
+        ("voxcov BlurMap", 1, 1000),
+        ("freud GaussianDensity", BOTH, 500),
     )
     spreading = (("FINUFFT spreadinterponly", BOTH), ("ducc0 incremental_nu2u.add_points", BOTH))
     yield from _rows(_centers("10⁶ centres, 128³, w 7", 1_000_000, 128, 7), *plain, *spreading)

@@ -105,7 +105,8 @@ def _draw(axes, document, curve):
         ticks = sorted({x for line in axes.lines for x in line.get_xdata()})
         axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    axes.legend()
+    if axes.lines:  # a run of some rows only may have none
+        axes.legend()
 
 
 def _svg(figure, title):
