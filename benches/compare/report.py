@@ -176,8 +176,8 @@ def _cell(text, key=None):
 def _section(document, rows, case):
     labels = document["cases"][case]["kernel"] == "labels"
     columns = ["contestant", "threads", "median", "minimum", "spread", "ratio", "range of the ratio"]
-    columns += ["per voxel" if labels else "per centre", "first call", "turns", "memory"]
-    columns += ["labels that differ" if labels else "error", "notes", "warnings"]
+    columns += ["per voxel" if labels else "per centre", "turns", "memory"]
+    columns += ["labels that differ" if labels else "error", "notes"]
     work = document["cases"][case]["voxels" if labels else "count"]
     body = []
     for _, row in rows[rows["case"] == case].iterrows():
@@ -196,12 +196,10 @@ def _section(document, rows, case):
                 _cell(significant(row["ratio"]), row["ratio"]),
                 _cell(f"{significant(row['ratio_low'])} to {significant(row['ratio_high'])}", row["ratio_low"]),
                 _cell(seconds(each), each),
-                _cell(seconds(row["first_call"]), row["first_call"]),
                 _cell(str(row["turns"]), row["turns"]),
                 _cell(memory(row["memory"]), row["memory"]),
                 _cell(difference(row), found.get("differing", found.get("error", -1))),
-                _cell("; ".join(filter(None, notes))),
-                _cell("; ".join(row["warnings"])),
+                _cell("; ".join(filter(None, [*notes, *(f"warning: {each}" for each in row["warnings"])]))),
             ],
         })  # fmt: skip
     title = {True: "Labels", False: "Sums"}[labels]

@@ -115,13 +115,13 @@ class Run:
 
 
 def _wrong(rows):
-    """Rows of voxlane that failed or whose result is not as promised. A tier that the machine lacks is neither."""
+    """Rows of voxlane that failed or whose result is not as promised. A tier that the machine lacks is no failure."""
     return [
         row
         for row in rows
         if row["contestant"].startswith("voxlane")
         and row.get("right") is not True
-        and "VOXLANE_ERR_ISA" not in row.get("failed", "")
+        and "not supported by this machine" not in row.get("failed", "")
     ]
 
 
