@@ -1,5 +1,6 @@
 """Builds the library as users get it, and the C contestants with the flags that their names tell."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def library():
     environment = dict(os.environ, CARGO_TARGET_DIR=str(TARGET))
     command = ["make", "--no-print-directory", "--quiet", "-C", "c_examples", "library"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def facts():
+    """The library's version, and the instruction set that it takes on this machine by itself."""
+    loaded = ctypes.CDLL(LIBRARY)
+    loaded.voxlane_version_string.restype = loaded.voxlane_isa_name.restype = ctypes.c_char_p
+    return {
+        "version": loaded.voxlane_version_string().decode(),
+        "isa": loaded.voxlane_isa_name(loaded.voxlane_isa_active()).decode(),
+    }
 
 
 def _compile(name, compiler, flags, source, rest):

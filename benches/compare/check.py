@@ -16,8 +16,8 @@ from paths import BUILD, DATA
 
 
 def _question(volume):
-    """The question's labels: by its NumPy answer where that is quick enough, and otherwise by the plain C loop, of which
-    the first, a middle and the last labelled plane must be the NumPy answer's."""
+    """The question's labels: by its NumPy answer where that is quick enough, and otherwise by the plain C loop, of
+    which the first, a middle and the last labelled plane must be the NumPy answer's."""
     image = data.image(volume, DATA)
     if volume.voxels <= 64**3:
         call, result = labels.slabs(volume, DATA, 1)
@@ -51,9 +51,16 @@ def exact_labels(volume):
     return (_periodic if volume.rule == "periodic" else _question)(volume)
 
 
-def check_labels(volume, path):
+def _result(case, path, dtype):
+    values = numpy.memmap(path, dtype, mode="r")
+    if values.size != case.voxels:
+        raise ValueError(f"{values.size} values, not {case.voxels}")
+    return values
+
+
+def check_labels(volume, path, dtype):
     """How many labels differ from the exact ones, and whether none may (voxlane's) does."""
-    found = numpy.fromfile(path, numpy.uint8).reshape(volume.shape)
+    found = _result(volume, path, dtype).reshape(volume.shape)
     different = found != exact_labels(volume)
     if volume.rule != "periodic":  # the question labels no voxel on a face
         different = different[1:-1, 1:-1, 1:-1]
@@ -71,8 +78,8 @@ EXACT_WORK = 4e8
 
 @functools.lru_cache(maxsize=4)
 def exact_sums(case, ball=False):
-    """At some voxels, half of them near centres: flat indices, exact sums, what the support keeps of them, what is so near
-    its edge that rounding decides, and the number of centres kept."""
+    """At some voxels, half of them near centres: flat indices, exact sums, what the support keeps of them, what is so
+    near its edge that rounding decides, and the number of centres kept."""
     centers, sigmas, peaks = data.gaussians(case, DATA)
     shape = numpy.array(case.shape)
     number = int(min(case.voxels, max(200, EXACT_WORK / len(centers))))
@@ -100,13 +107,10 @@ def exact_sums(case, ball=False):
 
 
 def check_sums(case, path, dtype, ball):
-    """The largest error relative to the largest sum, and whether the library's promise holds: what its support keeps, to
-    within its rounding bound."""
+    """The largest error relative to the largest sum, and whether the library's promise holds: what its support keeps,
+    to within its rounding bound."""
     chosen, exact, kept, unsure, number = exact_sums(case, ball)
-    found = numpy.fromfile(path, dtype)
-    if found.size != case.voxels:
-        raise ValueError(f"{found.size} values, not {case.voxels}")
-    found = found[chosen].astype(numpy.float64)
+    found = _result(case, path, dtype)[chosen].astype(numpy.float64)
     relative = 6e-6 + 6e-8 * number if case.dtype == "float32" else 3e-14 + 1.2e-16 * number
     allowed = relative * (kept + unsure) + unsure + 1e-38 * exact.max()
     error = float(numpy.abs(found - exact).max() / exact.max())

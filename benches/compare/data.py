@@ -178,8 +178,8 @@ def atoms():
 
 
 def form_factors(elements, blur):
-    """For each atom, the integrals and sigmas of the Gaussians of its X-ray form factor (International Tables, 1992), of
-    an atom with the displacement factor `blur`; (atoms, 5) each."""
+    """For each atom, the integrals and sigmas of the Gaussians of its X-ray form factor (International Tables, 1992),
+    of an atom with the displacement factor `blur`; (atoms, 5) each."""
     import gemmi
 
     integrals, sigmas = [], []

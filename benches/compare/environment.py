@@ -107,7 +107,9 @@ def enter_venv(others):
     stamp = VENV / "requirements.txt"
     wanted = (HERE / "requirements.txt").read_text()
     if _output(str(PYTHON), "-c", "") is None or not stamp.exists() or stamp.read_text() != wanted:
-        print(f"installing Python packages in {VENV.relative_to(ROOT) if VENV.is_relative_to(ROOT) else VENV}", flush=True)
+        print(
+            f"installing Python packages in {VENV.relative_to(ROOT) if VENV.is_relative_to(ROOT) else VENV}", flush=True
+        )
         shutil.rmtree(VENV, ignore_errors=True)
         venv.create(VENV, with_pip=True, symlinks=True)
         done = _pip("install", "-r", HERE / "requirements.txt")
@@ -154,7 +156,9 @@ def _cpu():
         "family": fields.get("cpu family"),
         "model_number": fields.get("model"),
         "flags": [flag for flag in flags if flag.startswith(("avx", "sse4", "fma", "f16c", "bmi", "hypervisor"))],
-        "cache": {row.split()[0]: row.split()[1] for row in (_output("lscpu", "-C=NAME,ALL-SIZE") or "").splitlines()[1:]},
+        "cache": {
+            row.split()[0]: row.split()[1] for row in (_output("lscpu", "-C=NAME,ALL-SIZE") or "").splitlines()[1:]
+        },
     }
 
 
@@ -191,7 +195,7 @@ def versions(names):
 
 def describe():
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _output("git", "rev-parse", "HEAD"),
         "changed_files": len((_output("git", "status", "--porcelain", "--untracked-files=no") or "").splitlines()),
         "machine": {

@@ -7,6 +7,7 @@ import selectors
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import build
@@ -32,18 +33,21 @@ _DTYPES = {"uint8": 1, "int16": 4, "float32": 7, "float64": 8}
 
 
 class Failed(Exception):
-    """A contestant that does not run; the text is its own."""
+    """A worker that does not run, and its own words."""
+
+    def __init__(self, worker, text):
+        super().__init__(text)
+        self.worker = worker
 
 
 class Worker:
     """A process that runs one contestant on one case."""
 
     def __init__(self, case, contestant, threads, timeout):
-        self.name, self.timeout = contestant.name, timeout
-        self.log = WORK / "worker.log"
+        self.contestant, self.timeout = contestant, timeout
         threads_text = str(threads)
         settings = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("VOXLANE_")},
+            **os.environ,
             "OMP_NUM_THREADS": threads_text,
             "NUMBA_NUM_THREADS": threads_text,
             "OPENBLAS_NUM_THREADS": threads_text,
@@ -53,34 +57,40 @@ class Worker:
             "PYTHONPATH": str(ROOT / "include"),
             "VOXLANE_LIBRARY": str(build.LIBRARY),
         }
-        self.errors = open(self.log, "w", encoding="utf-8")
-        self.process = subprocess.Popen(
-            list(map(str, _command(case, contestant, threads))),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            env=settings,
-        )
+        self.errors = tempfile.TemporaryFile()
+        command = list(map(str, _command(case, contestant, threads)))
+        pipe = subprocess.PIPE
+        try:
+            self.process = subprocess.Popen(
+                command, bufsize=0, stdin=pipe, stdout=pipe, stderr=self.errors, env=settings
+            )
+        except OSError as error:
+            self.errors.close()
+            raise Failed(self, str(error)) from None
         self.buffer = b""
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
-        self.expect("ready")
+        try:
+            self.expect("ready")
+        except Failed:
+            self.close()
+            raise
 
     def _line(self, deadline):
         while b"\n" not in self.buffer:
             if not self.selector.select(max(0, deadline - time.monotonic())):
-                self.close()
-                raise Failed(f"no answer within {self.timeout:.0f} s")
+                raise Failed(self, f"no answer within {self.timeout:.0f} s")
             chunk = os.read(self.process.stdout.fileno(), 1 << 16)
             if not chunk:
-                raise Failed(self._last_words())
+                raise Failed(self, self._last_words())
             self.buffer += chunk
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode(errors="replace").split()
 
     def _last_words(self):
         status = self.process.wait()
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        self.errors.seek(0)
+        lines = [line.strip() for line in self.errors.read().decode(errors="replace").splitlines() if line.strip()]
         end = f"signal {-status}" if status < 0 else f"exit status {status}"
         return lines[-1] if lines else end
 
@@ -92,14 +102,13 @@ class Worker:
             if words and words[0] in answers:
                 return words
             if words and words[0] == "error":
-                raise Failed(" ".join(words[1:]))
+                raise Failed(self, " ".join(words[1:]))
 
     def ask(self, order, *answers):
         try:
             self.process.stdin.write(f"{order}\n".encode())
-            self.process.stdin.flush()
         except BrokenPipeError:
-            raise Failed(self._last_words()) from None
+            raise Failed(self, self._last_words()) from None
         return self.expect(*answers)
 
     def run(self, calls):
@@ -176,15 +185,18 @@ def summary(mine, theirs):
 def _correctness(entry, worker):
     """How far the result is from the exact one, and whether voxlane's is as promised (None for others)."""
     file = WORK / "result.raw"
-    if worker.ask(f"save {file}", "saved", "nothing")[0] == "nothing":
+    answer = worker.ask(f"save {file}", "saved", "nothing")
+    if answer[0] == "nothing":
         return {}, None
-    contestant = CONTESTANTS[entry.ran.kernel][entry.contestant]
-    if entry.ran.kernel == "labels":
-        difference, right = check.check_labels(entry.ran, file)
-    else:
-        dtype = entry.ran.dtype if contestant.prepare is None else "float64"
-        difference, right = check.check_sums(entry.ran, file, dtype, "ball" in entry.contestant)
-    file.unlink()
+    try:
+        if entry.ran.kernel == "labels":
+            difference, right = check.check_labels(entry.ran, file, answer[1])
+        else:
+            difference, right = check.check_sums(entry.ran, file, answer[1], "ball" in entry.contestant)
+    except ValueError as error:
+        raise Failed(worker, f"its result: {error}") from None
+    finally:
+        file.unlink()
     return difference, right if entry.contestant.startswith("voxlane") else None
 
 

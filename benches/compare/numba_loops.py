@@ -1,4 +1,4 @@
-"""Both kernels as one writes them for numba. In a module of their own, so that its cache of compiled code serves all."""
+"""Both kernels as one writes them for numba. A module of their own, so that its cache of compiled code serves all."""
 
 import math
 

@@ -80,7 +80,7 @@ QUICK_SUMS = (
 
 
 def quick():
-    """Small cases, and only what every run has installed. Answers entries and curves."""
+    """Small cases, and only what every run has installed. Answers the same as `full`."""
     entries = [
         *_rows(
             _volume("random f32, 64³", "random", 64),
@@ -100,7 +100,9 @@ def quick():
             ("answer: k-d tree", 1),
             ("question: sumofgauss", 1, 50),
         ),
-        *_rows(_centers("10⁴ centres, 96³, w 13", 10_000, 96, 13), ("voxlane", BOTH), ("numba, separable, parallel", ALL)),
+        *_rows(
+            _centers("10⁴ centres, 96³, w 13", 10_000, 96, 13), ("voxlane", BOTH), ("numba, separable, parallel", ALL)
+        ),
         *_rows(
             _centers("10⁴ centres, 96³, w 7, f64", 10_000, 96, 7, dtype="float64"),
             ("voxlane", BOTH),
@@ -109,9 +111,11 @@ def quick():
     sizes = tuple((float(n**3), f"random f32, {n}³") for n in (32, 64))
     entries += _rows(_volume("random f32, 32³", "random", 32), ("voxlane", BOTH), ("numba, parallel", ALL))
     curves = [
-        Curve("Labels: time against voxels", "voxels", sizes, (("voxlane", 1), ("voxlane", ALL), ("numba, parallel", ALL)))
+        Curve(
+            "Labels: time against voxels", "voxels", sizes, (("voxlane", 1), ("voxlane", ALL), ("numba, parallel", ALL))
+        )
     ]
-    return _unique(entries), curves, ["random f32, 64³"], [QUESTION.name]
+    return _unique(entries), curves, {"labels": {"random f32, 64³": True}, "sums": {QUESTION.name: True}}
 
 
 def _label_entries():
@@ -156,7 +160,6 @@ def _sum_entries():
         ("question: sumofgauss", 1, 100),
         ("powerfit-em blur_points", 1),
         ("voxcov BlurMap", 1),
-        ("freud GaussianDensity", BOTH),
     )
     yield from _rows(
         _centers("10⁵ centres, 256³, w 27", 100_000, 256, 27),
@@ -188,7 +191,17 @@ def _sum_entries():
     )
     yield from _rows(_centers("10⁵ clustered centres, 256³, w 27", 100_000, 256, 27, "clustered"), *plain)
     yield from _rows(
-        Centers("atoms' X-ray density, 6155 terms, 180³", "atoms", 6155, (180, 180, 180), 0, "float32", 1 / 3, eps=1e-5, periodic=True),
+        Centers(
+            "atoms' X-ray density, 6155 terms, 180³",
+            "atoms",
+            6155,
+            (180, 180, 180),
+            0,
+            "float32",
+            1 / 3,
+            eps=1e-5,
+            periodic=True,
+        ),
         ("voxlane", BOTH),
         ("gemmi DensityCalculatorX", 1),
     )
@@ -196,12 +209,15 @@ def _sum_entries():
     for power in range(3, 8):
         case = _centers(f"10{'⁰¹²³⁴⁵⁶⁷'[power]} centres, 256³, w 7", 10**power, 256, 7)
         yield from _rows(case, *line, ("FINUFFT spreadinterponly", ALL))
+    for n in 64, 128, 512:
+        yield from _rows(_centers(f"10⁴ centres, {n}³, w 7", 10_000, n, 7), *line)
     for width in 7, 13, 27, 53:
         yield from _rows(_centers(f"2·10⁴ centres, 256³, w {width}", 20_000, 256, width), *line)
 
 
 def full():
-    """Everything. Answers entries, curves, and the names of the README's cases of each kernel."""
+    """Everything. Answers entries, curves, and for each kernel the cases that the README shows: whether with voxlane's
+    further rows (from C, each tier, ball) or the one from Python alone."""
     entries = [*_label_entries(), *_sum_entries()]
     more_threads = [n for n in (2, 4, 8, 16, 32, 64) if n < ALL]
     by_name = {entry.case.name: entry.case for entry in entries}
@@ -233,6 +249,12 @@ def full():
             (*voxlane, ("numba, separable, parallel", ALL), ("FINUFFT spreadinterponly", ALL)),
         ),
         Curve(
+            "Sums: time against voxels, 10⁴ centres, width 7",
+            "voxels",
+            tuple((float(n**3), f"10⁴ centres, {n}³, w 7") for n in (64, 128, 256, 512)),
+            (*voxlane, ("numba, separable, parallel", ALL)),
+        ),
+        Curve(
             "Sums: time against width, 2·10⁴ centres, 256³",
             "voxels along an axis that a Gaussian reaches",
             tuple((float(width), f"2·10⁴ centres, 256³, w {width}") for width in (7, 13, 27, 53)),
@@ -245,14 +267,16 @@ def full():
             tuple((name, number) for name in ("voxlane", "numba, separable, parallel") for number in threads),
         ),
     ]
-    shown_sums = [
-        QUESTION.name,
-        sums_case,
-        "10⁶ centres, 128³, w 7",
-        "10⁶ centres, 128³, w 13, f64",
-        "atoms' X-ray density, 6155 terms, 180³",
-    ]
-    return _unique(entries), curves, [labels_case, "CT-like i16, 256³", "random f64, 128³, periodic"], shown_sums
+    shown = {
+        "labels": {labels_case: True, "random f64, 128³, periodic": False},
+        "sums": {
+            QUESTION.name: False,
+            sums_case: True,
+            "10⁶ centres, 128³, w 7": False,
+            "atoms' X-ray density, 6155 terms, 180³": False,
+        },
+    }
+    return _unique(entries), curves, shown
 
 
 def _unique(entries):

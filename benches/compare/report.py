@@ -17,21 +17,6 @@ README = ROOT / "README.md"
 PLOT = RESULTS / "speed.svg"
 BEGIN, END = "<!-- benches/compare: begin -->", "<!-- benches/compare: end -->"
 
-LEGEND = {
-    "labels": "Labels that differ are counted among those inside the faces, but for the periodic case, which has no faces.",
-    "sums": "Errors are the largest difference from the double-precision sum of all centres without a cutoff, relative to "
-    "the largest sum, at sampled voxels; a support of width w is cut off at 1e-6 of the peak.",
-}
-SCALED = "¹ measured on less, as said, and scaled by the work."
-METHOD = (
-    "Each contestant runs in a process of its own, in turns with voxlane (A B A B), on data in memory; a turn is as many "
-    "calls as take 30 ms, at least one. Median, minimum and spread (distance of the quartiles, relative to the median) are "
-    "over turns. The ratio is the median over turns of the contestant's time divided by voxlane's with as many threads, "
-    "called from Python with a given output array, and its range over turns. Memory is by how much the first call raises "
-    "the highest resident memory of its process (VmHWM after /proc/self/clear_refs): results and scratch, not the input. "
-    + " ".join(LEGEND.values())
-)
-
 
 # ---------------------------------------------------------------------------------------------------------------
 # Words for numbers
@@ -80,7 +65,9 @@ def machine(document):
     """One sentence's worth."""
     about = document["machine"]
     cpu = about["cpu"]
-    tier = next((name for flag, name in (("avx512bw", "AVX-512"), ("avx2", "AVX2")) if flag in cpu.get("flags", [])), None)
+    tier = next(
+        (name for flag, name in (("avx512bw", "AVX-512"), ("avx2", "AVX2")) if flag in cpu.get("flags", [])), None
+    )
     virtual = "a virtual machine with " if "hypervisor" in cpu.get("flags", []) else ""
     parts = [f"{virtual}{about['cores']} cores of {cpu['model']}"]
     if cpu.get("family"):
@@ -126,28 +113,24 @@ def failures(document):
 def _readme_table(document, rows, kernel):
     many = {"labels": "labels that differ", "sums": "error"}[kernel]
     columns = ["case", "contestant", "threads", "median", "minimum", "spread", "÷ voxlane", "memory", many]
-    shown = document["shown"][kernel]
-    cells, last = [], None
-    for case in shown:
+    cells = []
+    for case, further in document["shown"][kernel].items():
         part = rows[rows["case"] == case]
-        for _, row in part.iterrows():
-            # Tiers in the first table of a kernel; they would fill the others.
-            if case != (shown[0] if kernel == "labels" else shown[1 % len(shown)]) and row["contestant"].startswith("voxlane,"):
-                continue
-            scaled = "" if pandas.isna(row["scaled_from"]) else f" ({row['scaled_from']}¹)"
-            rough = "~" if row["warnings"] else ""
+        if not further:
+            part = part[~part["contestant"].str.startswith("voxlane,")]
+        for at, row in enumerate(part.to_dict("records")):
+            scaled = f" ({row['scaled_from']}¹)" if row["scaled_from"] else ""
             cells.append([
-                case if case != last else "",
+                case if at == 0 else "",
                 row["contestant"] + scaled,
                 str(row["threads"]),
                 seconds(row["median"]),
                 seconds(row["minimum"]),
                 percent(row["spread"]),
-                rough + significant(row["ratio"]),
+                ("~" if row["warnings"] else "") + significant(row["ratio"]),
                 "" if scaled else memory(row["memory"]),
                 difference(row),
             ])  # fmt: skip
-            last = case
     title = {"labels": "Labels", "sums": "Sums of Gaussians"}[kernel]
     return {"title": title, "columns": columns, "rows": cells}
 
@@ -163,8 +146,6 @@ def readme_section(document):
         plot=os.path.relpath(PLOT, ROOT),
         plot_text="Time against size of both kernels, with what the machine allows",
         tables=[_readme_table(document, rows, kernel) for kernel in ("labels", "sums")],
-        wide="it varied by more than a quarter, or across 1",
-        legend=f"{LEGEND['labels']} {LEGEND['sums']} {SCALED}",
         failures=failures(document),
     )
 
@@ -175,13 +156,13 @@ def _cell(text, key=None):
 
 def _section(document, rows, case):
     labels = document["cases"][case]["kernel"] == "labels"
-    columns = ["contestant", "threads", "median", "minimum", "spread", "ratio", "range of the ratio"]
+    columns = ["contestant", "threads", "median", "minimum", "spread", "÷ voxlane", "its range"]
     columns += ["per voxel" if labels else "per centre", "turns", "memory"]
     columns += ["labels that differ" if labels else "error", "notes"]
     work = document["cases"][case]["voxels" if labels else "count"]
     body = []
-    for _, row in rows[rows["case"] == case].iterrows():
-        scaled = None if pandas.isna(row["scaled_from"]) else row["scaled_from"]
+    for row in rows[rows["case"] == case].to_dict("records"):
+        scaled = row["scaled_from"]
         found = row["difference"]
         each = row["median"] / work
         notes = [row["note"]] + ([f"measured on {scaled} and scaled; memory is that of {scaled}"] if scaled else [])
@@ -210,13 +191,16 @@ def page(document):
     """Everything, as HTML in one file."""
     rows = frame(document)
     drawn = [plots.draw(document, [curve], curve["title"]) for curve in document["curves"]]
-    return _templates().get_template("page.html").render(
-        document=document,
-        machine=machine(document),
-        method=METHOD,
-        plots=[markupsafe.Markup(each) for each in drawn],
-        sections=[_section(document, rows, case) for case in document["cases"]],
-        failures=failures(document),
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            document=document,
+            machine=machine(document),
+            plots=[markupsafe.Markup(each) for each in drawn],
+            sections=[_section(document, rows, case) for case in document["cases"]],
+            failures=failures(document),
+        )
     )
 
 

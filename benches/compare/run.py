@@ -46,7 +46,7 @@ class Run:
     def __init__(self, options):
         self.quick = options.quick
         self.budget = options.budget or (0.3 if options.quick else 4.0)
-        entries, self.curves, *self.shown = (plan.quick if options.quick else plan.full)()
+        entries, self.curves, self.shown = (plan.quick if options.quick else plan.full)()
         self.entries = _selected(entries, options.only)
         self.start = time.monotonic()
         self.rows = []
@@ -73,12 +73,17 @@ class Run:
         left = f", about {spent / done * (len(self.entries) - done) / 60:.0f} min left" if done > 5 else ""
         head = f"[{done + 1}/{len(self.entries)}, {spent / 60:.1f} min{left}]"
         print(f"{head} {entry.case.name} | {entry.contestant}, {entry.threads} threads: ", end="", flush=True)
-        reference = self.reference(entry)
         try:
-            row |= measure.compare(entry, reference, self.budget, TIMEOUT)
+            row |= measure.compare(entry, self.reference(entry), self.budget, TIMEOUT)
         except measure.Failed as failure:
-            row |= {"failed": str(failure)}
-            print(f"FAILED: {failure}", flush=True)
+            own = failure.worker.contestant.name == measure.REFERENCE != entry.contestant
+            row |= {
+                "failed": f"voxlane next to it: {failure}" if own else str(failure),
+                "right": False if own else None,
+            }
+            print(f"FAILED: {row['failed']}", flush=True)
+            if failure.worker in self.references.values():
+                self.close()
         else:
             marks = [f"scaled from {row['scaled_from']}"] if entry.scaled else []
             marks += row["warnings"] + ([] if row["right"] is not False else ["WRONG"])
@@ -101,6 +106,7 @@ class Run:
         return {
             "quick": self.quick,
             **description,
+            "voxlane": build.facts(),
             "packages": environment.versions(packages | {"numpy", "nibabel"}),
             "flags": build.flags(),
             "minutes": (time.monotonic() - self.start) / 60,
@@ -108,7 +114,7 @@ class Run:
             "cases": cases,
             "notes": plan.notes(),
             "curves": [dataclasses.asdict(curve) for curve in self.curves],
-            "shown": {"labels": self.shown[0], "sums": self.shown[1]},
+            "shown": self.shown,
             "limits": self.limits,
             "rows": self.rows,
         }
@@ -119,8 +125,7 @@ def _wrong(rows):
     return [
         row
         for row in rows
-        if row["contestant"].startswith("voxlane")
-        and row.get("right") is not True
+        if (row["right"] is False or row["contestant"].startswith("voxlane") and row["right"] is not True)
         and "not supported by this machine" not in row.get("failed", "")
     ]
 
@@ -132,6 +137,9 @@ def _file(description):
 
 
 def main(options):
+    # What a caller's shell may hold would change what is measured.
+    for name in [name for name in os.environ if name.startswith("VOXLANE_")]:
+        del os.environ[name]
     description = environment.describe()
     WORK.mkdir(parents=True, exist_ok=True)
     reasons = {} if options.quick else environment.install_others()

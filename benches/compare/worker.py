@@ -51,10 +51,8 @@ def main():
                 print("nothing", flush=True)
             else:
                 values = result(found)
-                if order["kernel"] == "sums":
-                    values = values.astype("float64")
                 values.tofile(argument)
-                print("saved", flush=True)
+                print("saved", values.dtype, flush=True)
         else:
             raise ValueError(f"unknown order {line!r}")
 

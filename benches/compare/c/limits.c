@@ -1,6 +1,6 @@
 /* What the machine allows, best of several tries: reading a float and writing a byte for each voxel, overwriting a
- * float grid with zeros, and multiply-adds of floats in registers. Prints ns a voxel, ns a voxel, and multiply-adds a ns,
- * for the number of threads in OMP_NUM_THREADS, on volumes of the given number of voxels. */
+ * float grid with zeros, and multiply-adds of floats in registers. Prints ns a voxel, ns a voxel, and multiply-adds a
+ * ns, for the number of threads in OMP_NUM_THREADS, on volumes of the given number of voxels. */
 
 #include <omp.h>
 #include <stdint.h>
@@ -79,7 +79,8 @@ int main(int count, char **arguments) {
             best[i] = now[i] < best[i] ? now[i] : best[i];
     }
     const double operations = (double)STEPS * CHAINS * LANES * omp_get_max_threads();
-    printf("%.6g %.6g %.6g\n", best[0] / (double)voxels * 1e9, best[1] / (double)voxels * 1e9, operations / best[2] / 1e9);
+    const double each = 1e9 / (double)voxels;
+    printf("%.6g %.6g %.6g\n", best[0] * each, best[1] * each, operations / best[2] / 1e9);
     free(image), free(labels);
     return 0;
 }

@@ -1,4 +1,5 @@
-// vigra's preparation of its watersheds: the index of the lowest of 26 neighbours, unweighted, 65535 where none is lower.
+// vigra's preparation of its watersheds: the index of the lowest of 26 neighbours, unweighted; 65535 where none
+// is lower.
 
 #include <cstdint>
 #include <iostream> // vigra 1.11 uses std::cerr without it

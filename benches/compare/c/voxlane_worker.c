@@ -2,7 +2,7 @@
  *
  *     run N        calls the kernel N times and answers "ran" and the seconds of each call
  *     peak         answers "peak" and by how many bytes the first call raised the highest resident memory
- *     save FILE    writes the result and answers "saved"
+ *     save FILE    writes the result and answers "saved" and its element type by NumPy's name
  *
  *     voxlane_worker labels IMAGE DTYPE NZ NY NX THREADS ISA
  *     voxlane_worker sums CENTERS COUNT SIGMA DTYPE NZ NY NX ORIGIN SPACING EPS NORM THREADS ISA
@@ -76,7 +76,7 @@ typedef struct {
     voxlane_grid grid;
     voxlane_gaussian_options sum;
     double sigma;
-} job;
+} task;
 
 static voxlane_array_mut output(char **shape, int32_t dtype) {
     voxlane_array_mut out = {NULL, {0}, {0}, dtype};
@@ -87,7 +87,7 @@ static voxlane_array_mut output(char **shape, int32_t dtype) {
     return out;
 }
 
-static void read_labels(job *job, char **words) {
+static void read_labels(task *job, char **words) {
     job->labels = 1;
     job->out = output(words + 2, VOXLANE_U8);
     const size_t voxels = job->out.shape[0] * job->out.shape[1] * job->out.shape[2];
@@ -100,7 +100,7 @@ static void read_labels(job *job, char **words) {
     job->steepest.threads = atoi(words[5]), job->steepest.isa = atoi(words[6]);
 }
 
-static void read_sums(job *job, char **words) {
+static void read_sums(task *job, char **words) {
     voxlane_gaussians *from = &job->gaussians;
     from->count = (size_t)atoll(words[1]);
     from->dtype = VOXLANE_F64;
@@ -117,7 +117,7 @@ static void read_sums(job *job, char **words) {
     job->sum.threads = atoi(words[11]), job->sum.isa = atoi(words[12]);
 }
 
-static void call(const job *job) {
+static void call(const task *job) {
     const voxlane_status status = job->labels ? voxlane_steepest(&job->image, &job->out, &job->steepest)
                                               : voxlane_sum_gaussians(&job->gaussians, &job->grid, &job->sum);
     if (status != VOXLANE_OK)
@@ -125,7 +125,7 @@ static void call(const job *job) {
 }
 
 int main(int count, char **words) {
-    static job job;
+    static task job;
     if (count == 9 && strcmp(words[1], "labels") == 0)
         read_labels(&job, words + 2);
     else if (count == 15 && strcmp(words[1], "sums") == 0)
@@ -154,7 +154,7 @@ int main(int count, char **words) {
             FILE *file = fopen(line + 5, "wb");
             if (file == NULL || fwrite(job.out.data, 1, bytes, file) != bytes || fclose(file) != 0)
                 fail(line + 5, "cannot be written");
-            printf("saved\n");
+            printf("saved %s\n", job.labels ? "uint8" : job.out.dtype == VOXLANE_F32 ? "float32" : "float64");
         } else {
             fail("unknown order", line);
         }
