@@ -184,7 +184,7 @@ def summary(mine, theirs):
 
 def _correctness(entry, worker):
     """How far the result is from the exact one, and whether voxlane's is as promised (None for others)."""
-    file = WORK / "result.raw"
+    file = WORK / f"result-{os.getpid()}.raw"
     answer = worker.ask(f"save {file}", "saved", "nothing")
     if answer[0] == "nothing":
         return {}, None
