@@ -8,7 +8,8 @@ is installed, and last where the system keeps its libraries.
 Index order: everything is in the order of Julia's indices. `spacing[1]`, `border[1]`, `origin[1]` and a centre's first
 coordinate belong to the first index, which is the fastest in memory ("x"); the third index is the slowest ("z"). What
 is passed on to C is turned around here. Label `9*(dz+1) + 3*(dy+1) + (dx+1)` leads from `[x, y, z]` to
-`[x+dx, y+dy, z+dz]`; `label_offset(label)` gives `(dx, dy, dz)`.
+`[x+dx, y+dy, z+dz]`; `label_offset(label)` gives `(dx, dy, dz)`. Only the texts of errors come from C, and name shapes
+and axes in its order: axis 0 is the third index.
 
 Strided arrays, also views with negative steps, are used where they lie.
 """
@@ -154,11 +155,10 @@ version() = VersionNumber(unsafe_string(ccall(symbol(:voxlane_version_string), C
 "Name of the instruction set that calls take by themselves: \"portable\", \"avx2\" or \"avx512\"."
 function active_isa()
     isa = ccall(symbol(:voxlane_isa_active), Int32, ())
-    isa < 0 && throw(VoxlaneError(isa, status_text(isa)))
+    isa < 0 && throw(VoxlaneError(isa, last_error()))
     return unsafe_string(ccall(symbol(:voxlane_isa_name), Cstring, (Int32,), isa))
 end
 
-status_text(status) = unsafe_string(ccall(symbol(:voxlane_status_string), Cstring, (Int32,), status))
 last_error() = unsafe_string(ccall(symbol(:voxlane_last_error), Cstring, ()))
 
 # --- Arguments ----------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ progress_function() = @cfunction(progress_step, Cint, (Ptr{Cvoid}, Cdouble))
 function finish(status::Int32, call::ProgressCall)
     call.exception === nothing || throw(call.exception)
     status == 0 && return nothing
-    throw(VoxlaneError(status, string(status_text(status), ": ", last_error())))
+    throw(VoxlaneError(status, last_error()))
 end
 
 # --- Steepest neighbour -------------------------------------------------------------------------------------------
@@ -310,7 +310,8 @@ create_label(image::AbstractArray{<:Real,3}) = steepest!(zeros(Float32, size(ima
 "Offset `(dx, dy, dz)` from a voxel to the one its label leads to; `(0, 0, 0)` for a masked voxel's."
 function label_offset(label::Integer)
     0 <= label < 27 || return (0, 0, 0)
-    return (label % 3 - 1, label ÷ 3 % 3 - 1, label ÷ 9 - 1)
+    index = Int(label) # UInt8(0) - 1 would be 2^64 - 1
+    return (index % 3 - 1, index ÷ 3 % 3 - 1, index ÷ 9 - 1)
 end
 
 # --- Sum of Gaussians ---------------------------------------------------------------------------------------------
@@ -319,6 +320,8 @@ end
 sigma_table(sigma::Real, ::Type{T}) where {T} = fill(T(sigma), 1, 1)
 sigma_table(sigma::NTuple{3,Real}, ::Type{T}) where {T} = reshape(collect(T, sigma), 3, 1)
 sigma_table(sigma::StridedArray{T,2}, ::Type{T}) where {T} = sigma
+sigma_table(sigma, ::Type{T}) where {T} =
+    throw(ArgumentError("sigma is a $(typeof(sigma)), not a number, a tuple of three, or a $T table of 1×n or 3×n"))
 
 """
     sum_gaussians!(grid, centers, sigma; amplitudes=nothing, origin=0, spacing=1, normalization=:peak, support=:box,

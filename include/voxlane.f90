@@ -13,7 +13,8 @@
 !> LABELS       count neighbours with the first index fastest: label 9*(dz+1) + 3*(dy+1) + (dx+1) leads from (x, y, z)
 !>              to (x+dx, y+dy, z+dz); label_offset gives [dx, dy, dz].
 !> ARRAYS       are used where they lie. Sections with strides of either sign are not copied.
-!> ERRORS       come back in stat, with a text in errmsg; without stat the program stops with the text.
+!> ERRORS       come back in stat, with a text in errmsg; without stat the program stops with the text. The texts are
+!>              the library's, which names shapes and axes in C's order: axis 0 is the third index.
 !> UNSIGNED     integers do not exist in Fortran. An integer array that holds the bits of unsigned numbers is read as
 !>              such with unsigned=.true.
 !>
@@ -470,7 +471,7 @@ contains
       read_as = image
       if (present(unsigned)) then
          if (unsigned .and. (image%dtype == VOXLANE_F32 .or. image%dtype == VOXLANE_F64)) then
-            call report(VOXLANE_ERR_DTYPE, "a real image cannot be unsigned", stat, errmsg)
+            call report(VOXLANE_ERR_DTYPE, "image: real numbers cannot be unsigned", stat, errmsg)
             return
          end if
          read_as%dtype = signedness(image%dtype, unsigned)
@@ -489,7 +490,8 @@ contains
       raw%threads = chosen%threads
       if (allocated(chosen%weights)) then
          if (any(shape(chosen%weights) /= 3)) then
-            call report(VOXLANE_ERR_SHAPE, "weights must be (3,3,3)", stat, errmsg)
+            call report(VOXLANE_ERR_SHAPE, "weights: shape "//listed(shape(chosen%weights))//" is not (3, 3, 3)", stat, &
+               errmsg)
             return
          end if
          ! First index fastest is C's order of neighbours.
@@ -499,7 +501,7 @@ contains
       if (c_associated(chosen%slope%data)) raw%slope = c_loc(chosen%slope)
       if (any(chosen%planes /= 0)) then
          if (chosen%planes(1) < 1 .or. chosen%planes(2) < chosen%planes(1)) then
-            call report(VOXLANE_ERR_OPTION, "planes is no range of the third index", stat, errmsg)
+            call report(VOXLANE_ERR_OPTION, "planes "//listed(chosen%planes)//" is no range of the third index", stat, errmsg)
             return
          end if
          ! From first and last, counted from 1, to a half-open range counted from 0.
@@ -634,15 +636,17 @@ contains
       end if
       count = centers%shape(2)
       if (centers%shape(3) /= 3) then
-         call report(VOXLANE_ERR_SHAPE, "centers must be (3, number of centres)", stat, errmsg)
+         call report(VOXLANE_ERR_SHAPE, "centers: shape "//listed(int(centers%shape(3:2:-1)))//" is not (3, n)", stat, errmsg)
          return
       end if
       if (all(sigmas%shape(3) /= [1, 3]) .or. (sigmas%shape(2) /= 1 .and. sigmas%shape(2) /= count)) then
-         call report(VOXLANE_ERR_SHAPE, "sigma must be one number, (1,n), (3,1) or (3,n)", stat, errmsg)
+         call report(VOXLANE_ERR_SHAPE, "sigma: shape "//listed(int(sigmas%shape(3:2:-1)))// &
+            " is not (1, 1), (1, n), (3, 1) or (3, n) for n = "//decimal(count)//" centres", stat, errmsg)
          return
       end if
       if (c_associated(amplitudes%data) .and. amplitudes%shape(3) /= count) then
-         call report(VOXLANE_ERR_SHAPE, "as many amplitudes as centres are needed", stat, errmsg)
+         call report(VOXLANE_ERR_SHAPE, "amplitudes: "//decimal(amplitudes%shape(3))//" for "// &
+            decimal(count)//" centres", stat, errmsg)
          return
       end if
 
@@ -889,11 +893,10 @@ contains
 
       if (present(stat)) stat = int(status)
       if (status == VOXLANE_OK) return
-      message = from_c(voxlane_status_string(status))//": "
       if (len(text) > 0) then
-         message = message//text
+         message = text
       else
-         message = message//from_c(voxlane_last_error())
+         message = from_c(voxlane_last_error())
       end if
       if (present(errmsg)) errmsg = message
       if (.not. present(stat)) then
@@ -902,6 +905,23 @@ contains
          error stop 1
       end if
    end subroutine report
+
+   !> "(5, 2)"
+   pure function listed(values) result(text)
+      integer, intent(in) :: values(:)
+      character(:), allocatable :: text
+      character(80) :: buffer
+      write (buffer, '("(", *(i0, :, ", "))') values
+      text = trim(buffer)//")"
+   end function listed
+
+   pure function decimal(value) result(text)
+      integer(c_size_t), intent(in) :: value
+      character(:), allocatable :: text
+      character(20) :: buffer
+      write (buffer, '(i0)') value
+      text = trim(buffer)
+   end function decimal
 
    function from_c(text) result(string)
       type(c_ptr), intent(in) :: text

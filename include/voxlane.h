@@ -19,6 +19,8 @@
  * THREADS    Every function may be called from any number of threads at once, also on the same inputs. A call uses up to
  *            `threads` threads: the caller's, and helpers that the process shares and that sleep between calls.
  *            Results are the same bits for every number of threads. After fork() the child may call, too.
+ * FLOATS     A call computes in the processor's default floating-point mode whatever the caller's (rounding, denormals,
+ *            traps), as do its callbacks; mode and exception flags are afterwards what they were.
  * ISA        One binary holds code for several instruction sets and takes the highest that the machine runs. The
  *            environment variable VOXLANE_ISA=portable|avx2|avx512 and the option `isa` lower it. VOXLANE_ISA and
  *            VOXLANE_THREADS are read once, at the first call.
@@ -244,7 +246,8 @@ typedef struct voxlane_array_mut {
  * Called with the fraction done, from 0 to 1, on the calling thread only: at the start, at the end, and in
  * between at most every 10 milliseconds. Any other answer than 0 cancels the call.
  *
- * It must return: no longjmp, no C++ exception. It may call voxlane.
+ * It must return: no longjmp, no C++ exception. It may call voxlane, and it may fork: the parent's call goes on. A child
+ * that returns from the callback may get VOXLANE_CANCELLED, as it has none of the helper threads at work.
  */
 typedef int (*voxlane_progress_fn)(void *user, double fraction);
 

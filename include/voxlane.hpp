@@ -101,7 +101,8 @@ template <class Span>
 using handle_of = decltype(static_cast<void>(std::declval<const Span &>().extent(0)),
                            static_cast<void>(std::declval<const Span &>().stride(0)),
                            std::declval<const Span &>().data_handle());
-template <class Span> using element_of = std::remove_pointer_t<handle_of<Span>>;
+/* data_handle() answers by reference. */
+template <class Span> using element_of = std::remove_pointer_t<std::decay_t<handle_of<Span>>>;
 
 } // namespace detail
 
@@ -316,7 +317,7 @@ inline void throw_unless_ok(voxlane_status status, const progress_call &progress
         throw error(status, std::string("voxlane.hpp is for ABI ") + std::to_string(VOXLANE_ABI_VERSION) +
                                 ", the library is version " + voxlane_version_string() + " of ABI " +
                                 std::to_string(voxlane_abi_version()));
-    throw error(status, std::string(voxlane_status_string(status)) + ": " + voxlane_last_error());
+    throw error(status, voxlane_last_error());
 }
 
 inline voxlane_status steepest(const voxlane_array &image, const voxlane_array_mut &labels,

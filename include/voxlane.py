@@ -52,7 +52,6 @@ CENTER = 13
 MASKED = 27
 
 _ABI = 1
-_CANCELLED = -12
 
 # ---------------------------------------------------------------------------------------------------------------
 # The C types, as in voxlane.h
@@ -133,7 +132,6 @@ _FUNCTIONS = (
     ("voxlane_version_string", ctypes.c_char_p, ()),
     ("voxlane_abi_version", ctypes.c_uint32, ()),
     ("voxlane_sizeof", ctypes.c_size_t, (ctypes.c_int32,)),
-    ("voxlane_status_string", ctypes.c_char_p, (ctypes.c_int32,)),
     ("voxlane_last_error", ctypes.c_char_p, ()),
     ("voxlane_isa_active", ctypes.c_int32, ()),
     ("voxlane_isa_name", ctypes.c_char_p, (ctypes.c_int32,)),
@@ -235,9 +233,16 @@ def _load() -> ctypes.CDLL:
 _library = _load()
 
 
+def _last_error() -> str:
+    """The text of this thread's last failure."""
+    text: bytes = _library.voxlane_last_error()
+    return text.decode(errors="replace")
+
+
 def version() -> str:
     """Version of the library that runs, as "major.minor.patch"."""
-    return _library.voxlane_version_string().decode()
+    text: bytes = _library.voxlane_version_string()
+    return text.decode()
 
 
 def active_isa() -> str:
@@ -250,8 +255,9 @@ def active_isa() -> str:
     """
     isa = _library.voxlane_isa_active()
     if isa < 0:
-        raise Error(isa, _library.voxlane_status_string(isa).decode())
-    return _library.voxlane_isa_name(isa).decode()
+        raise Error(isa, _last_error())
+    name: bytes = _library.voxlane_isa_name(isa)
+    return name.decode()
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -273,6 +279,8 @@ def _element_type(array: NDArray[Any], name: str, allowed: Sequence[str]) -> int
             advice = f"take its bytes, {name}.view(numpy.uint8)"
         elif name in ("out", "slope"):
             advice = "make it one of these"
+        elif kind.kind == "c":
+            advice = f"take what is to be compared, for example numpy.abs({name})"
         else:
             exact = "float32" if kind == numpy.float16 else "float64"
             advice = f"convert it, for example {name}.astype(numpy.{exact})"
@@ -314,13 +322,28 @@ def _choice(value: str, name: str, choices: dict[str, int]) -> int:
     return choices[value]
 
 
+def _threads(value: Any) -> int:
+    """The number as C has it: ctypes would cut off what does not fit."""
+    if not 0 <= value < 2**31:
+        raise ValueError(f"threads is {value!r}, not from 0 to {2**31 - 1}")
+    return int(value)
+
+
+def _spacing(value: Any) -> tuple[float, float, float]:
+    """Three spacings. To C, three zeros would mean the default."""
+    spacing = _per_axis(value, "spacing")
+    if not any(spacing):
+        raise ValueError(f"spacing is {value!r}, not above 0")
+    return spacing
+
+
 def _per_axis(value: Any, name: str) -> tuple[Any, Any, Any]:
     """Three values; one stands for all axes."""
     if isinstance(value, str) or numpy.ndim(value) == 0:
-        return (value,) * 3
+        return (value, value, value)
     if len(value) != 3:
         raise ValueError(f"{name} has {len(value)} values, not 1 or 3")
-    return tuple(value)
+    return (value[0], value[1], value[2])
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -335,7 +358,7 @@ class _Bar:
         self.title = title
         self.percent = -1
         try:
-            from tqdm.auto import tqdm
+            from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
 
             self.bar = tqdm(
                 total=100, desc=title, unit="%", bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
@@ -390,7 +413,7 @@ class _Call:
 
         def keep(number: int, frame: Any) -> None:
             try:
-                previous(number, frame)  # type: ignore[misc]
+                previous(number, frame)  # type: ignore[misc, operator]
             except BaseException as exception:
                 self.exception = exception
 
@@ -418,9 +441,7 @@ class _Call:
         if self.exception is not None:
             raise self.exception
         if status != 0:
-            name = _library.voxlane_status_string(status).decode()
-            detail = _library.voxlane_last_error().decode(errors="replace")
-            raise Error(status, name if status == _CANCELLED else f"{name}: {detail}")
+            raise Error(status, _last_error())
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -506,9 +527,9 @@ def steepest(
     options.direction = _choice(direction, "direction", _DIRECTIONS)
     options.minima = _choice(minima, "minima", _MINIMA)
     options.border[:] = [_choice(each, "border", _BORDERS) for each in _per_axis(border, "border")]
-    options.spacing[:] = _per_axis(spacing, "spacing")
+    options.spacing[:] = _spacing(spacing)
     options.isa = _choice(isa, "isa", _ISAS)
-    options.threads = threads
+    options.threads = _threads(threads)
     if weights is not None:
         weight_values = numpy.ascontiguousarray(weights, dtype=numpy.float64).ravel()
         if weight_values.size != 27:
@@ -554,7 +575,8 @@ def create_label(image_input: ArrayLike) -> NDArray[numpy.float32]:
         0 on the faces.
     """
     image = numpy.asarray(image_input, dtype=numpy.float32)
-    return steepest(image, out=numpy.empty(image.shape, numpy.float32))
+    labels: NDArray[numpy.float32] = steepest(image, out=numpy.empty(image.shape, numpy.float32))
+    return labels
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -697,7 +719,7 @@ def sum_gaussians(
     options.accumulate = int(bool(accumulate))
     options.eps = eps
     options.isa = _choice(isa, "isa", _ISAS)
-    options.threads = threads
+    options.threads = _threads(threads)
     _Call(progress, "sum_gaussians").run(_library.voxlane_sum_gaussians, gaussians, grid, options=options)
     return out
 

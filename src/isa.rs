@@ -3,8 +3,7 @@
 //! The tiers are ordered. Detection gives the highest; the environment variable `VOXLANE_ISA` and the
 //! option of a call can only lower it, so that a forced tier can never meet an unknown instruction.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-
+use crate::environment::Variable;
 use crate::error::{Error, ErrorKind};
 
 /// An instruction-set tier. The discriminants are the `VOXLANE_ISA_*` values of the C interface.
@@ -49,13 +48,17 @@ impl Isa {
     /// [`ErrorKind::Isa`] if `VOXLANE_ISA` is misspelt or names a tier that this machine lacks. The
     /// variable is read once, at the first call of the process.
     pub fn active() -> Result<Isa, Error> {
-        match environment() {
-            Environment::Unset => Ok(Isa::detected()),
-            Environment::Tier(isa) if isa.is_supported() => Ok(isa),
-            Environment::Tier(isa) => Err(unsupported(isa, "VOXLANE_ISA")),
-            Environment::Misspelt => {
-                Err(Error::new(ErrorKind::Isa, "VOXLANE_ISA is none of portable, avx2, avx512 (or empty)"))
-            }
+        static VARIABLE: Variable = Variable::new("VOXLANE_ISA");
+        let Some(text) = VARIABLE.value().filter(|text| !text.is_empty()) else {
+            return Ok(Isa::detected());
+        };
+        match Isa::ALL.into_iter().find(|isa| text.eq_ignore_ascii_case(isa.name())) {
+            Some(isa) if isa.is_supported() => Ok(isa),
+            Some(isa) => Err(unsupported(isa, "VOXLANE_ISA")),
+            None => Err(Error::new(
+                ErrorKind::Isa,
+                format!("VOXLANE_ISA is {text:?}, none of portable, avx2, avx512 (or empty)"),
+            )),
         }
     }
 
@@ -102,38 +105,4 @@ fn unsupported(isa: Isa, source: &str) -> Error {
             detected as i32
         ),
     )
-}
-
-enum Environment {
-    Unset,
-    Tier(Isa),
-    Misspelt,
-}
-
-/// `VOXLANE_ISA`, read once. A plain atomic and not a lock: a child forked while another thread is in
-/// here must not find the lock taken.
-fn environment() -> Environment {
-    const UNREAD: i32 = -1;
-    const UNSET: i32 = 0;
-    const MISSPELT: i32 = 100;
-    static CACHE: AtomicI32 = AtomicI32::new(UNREAD);
-    let mut cached = CACHE.load(Ordering::Relaxed);
-    if cached == UNREAD {
-        cached = match std::env::var_os("VOXLANE_ISA") {
-            None => UNSET,
-            Some(text) if text.is_empty() => UNSET,
-            Some(text) => Isa::ALL
-                .into_iter()
-                .find(|isa| text.eq_ignore_ascii_case(isa.name()))
-                .map_or(MISSPELT, |isa| isa as i32),
-        };
-        CACHE.store(cached, Ordering::Relaxed);
-    }
-    match cached {
-        UNSET => Environment::Unset,
-        tier => match Isa::ALL.into_iter().find(|isa| *isa as i32 == tier) {
-            Some(isa) => Environment::Tier(isa),
-            None => Environment::Misspelt,
-        },
-    }
 }

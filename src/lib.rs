@@ -48,11 +48,13 @@
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
+mod environment;
 mod error;
 #[doc(hidden)]
 pub mod ffi;
 mod gaussians;
 mod isa;
+mod process;
 mod scratch;
 mod simd;
 mod steepest;

@@ -5,6 +5,7 @@
 //! from one private pool per process. This is the only file that names rayon.
 
 use std::any::Any;
+use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
@@ -13,10 +14,13 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::environment::Variable;
 use crate::error::{Error, ErrorKind};
+use crate::process::Process;
 
 /// A progress callback: takes the fraction done (0 to 1), answers whether to go on. It is called on the
-/// calling thread alone, at the start, at the end, and in between at most every few milliseconds.
+/// calling thread alone, at the start, at the end, and in between at most every few milliseconds. It may fork: a child
+/// that returns from it may find its copy of the call cancelled, as the helpers at work are the parent's.
 pub type Progress<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
 
 /// Reports come between two tasks, but not more often than this.
@@ -43,51 +47,54 @@ impl<'a> Reporter<'a> {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::new(
                 ErrorKind::Cancelled,
-                format!("the progress callback stopped the call at {:.1} %", 100.0 * fraction),
+                format!("cancelled at {:.1} %: the progress callback stopped the call", 100.0 * fraction),
             )),
         }
     }
 
-    /// Reports `fraction` if the last report is long enough ago.
-    fn tick(&mut self, fraction: impl FnOnce() -> f64) -> Result<(), Error> {
+    /// Reports `fraction` if the last report is long enough ago, and answers whether it did.
+    fn tick(&mut self, fraction: impl FnOnce() -> f64) -> Result<bool, Error> {
         if self.callback.is_none() || self.last.is_some_and(|t| t.elapsed() < REPORT_INTERVAL) {
-            return Ok(());
+            return Ok(false);
         }
-        self.report(fraction())
+        self.report(fraction()).map(|()| true)
     }
 }
 
 /// The number of threads that a call with the option `threads` uses at most: 0 means `VOXLANE_THREADS`
 /// or, without it, all that the process may run on.
 pub(crate) fn count(threads: usize) -> Result<usize, Error> {
+    static VARIABLE: Variable = Variable::new("VOXLANE_THREADS");
     if threads > 0 {
         return Ok(threads);
     }
-    // Read once, into an atomic and not a lock, as a forked child must not find it taken.
-    const UNREAD: usize = 0;
-    const MALFORMED: usize = usize::MAX;
-    static DEFAULT: AtomicUsize = AtomicUsize::new(UNREAD);
-    let mut default = DEFAULT.load(Ordering::Relaxed);
-    if default == UNREAD {
-        let available = || std::thread::available_parallelism().map_or(1, |n| n.get());
-        default = match std::env::var("VOXLANE_THREADS") {
-            Ok(text) if !text.trim().is_empty() => match text.trim().parse::<usize>() {
-                Ok(0) => available(),
-                Ok(n) if n <= i32::MAX as usize => n,
-                _ => MALFORMED,
-            },
-            Err(std::env::VarError::NotUnicode(_)) => MALFORMED,
-            _ => available(),
-        };
-        DEFAULT.store(default, Ordering::Relaxed);
-    }
-    if default == MALFORMED {
-        return Err(Error::new(
+    let Some(text) = VARIABLE.value() else {
+        return Ok(available());
+    };
+    let number = match text.to_str().map(str::trim) {
+        Some("") => Some(0),
+        Some(text) => text.parse().ok().filter(|&n: &usize| n <= i32::MAX as usize),
+        None => None,
+    };
+    match number {
+        Some(0) => Ok(available()),
+        Some(n) => Ok(n),
+        None => Err(Error::new(
             ErrorKind::Thread,
-            "VOXLANE_THREADS is not a whole number from 0 to 2147483647",
-        ));
+            format!("VOXLANE_THREADS is {text:?}, not a whole number from 0 to 2147483647"),
+        )),
     }
-    Ok(default)
+}
+
+/// The processors that the process may run on, asked for once: the answer takes some files to be read.
+fn available() -> usize {
+    static AVAILABLE: AtomicUsize = AtomicUsize::new(0);
+    let mut available = AVAILABLE.load(Ordering::Relaxed);
+    if available == 0 {
+        available = std::thread::available_parallelism().map_or(1, |n| n.get());
+        AVAILABLE.store(available, Ordering::Relaxed);
+    }
+    available
 }
 
 /// Helper threads beyond this would only wait for each other.
@@ -98,7 +105,8 @@ const MOST_HELPERS: usize = 1023;
 /// Progress goes from `span[0]` to `span[1]`.
 ///
 /// # Errors
-/// Cancellation, memory or threads that could not be had. No task is running any more on return.
+/// Cancellation, memory or threads that could not be had. No task is running any more on return. A child that was
+/// forked inside the callback and returns from it has none of the helpers, and gets a cancellation, too.
 pub(crate) fn run<S: Send>(
     threads: usize,
     tasks: usize,
@@ -109,6 +117,7 @@ pub(crate) fn run<S: Send>(
 ) -> Result<(), Error> {
     reporter.report(span[0])?;
     let helpers = threads.min(tasks).saturating_sub(1).min(MOST_HELPERS);
+    let process = Process::current();
     let mut own = scratch()?;
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -123,7 +132,17 @@ pub(crate) fn run<S: Send>(
                 return Ok(());
             }
             task(&mut own, i);
-            reporter.tick(|| span[0] + (span[1] - span[0]) * (i as f64 / tasks as f64))?;
+            let reported = reporter.tick(|| span[0] + (span[1] - span[0]) * (i as f64 / tasks as f64))?;
+            if reported && helpers > 0 && Process::current() != process {
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    format!(
+                        "cancelled: the progress callback returned in a forked child, process {}, where the call's helper \
+                         threads do not exist",
+                        std::process::id()
+                    ),
+                ));
+            }
         }
     };
     if helpers == 0 {
@@ -133,10 +152,9 @@ pub(crate) fn run<S: Send>(
         for _ in 0..helpers {
             scratches.push(scratch()?);
         }
-        let pool = pool(helpers)?;
+        let company =
+            Company { process, pool: ManuallyDrop::new(pool(helpers)?), gate: Arc::new(Gate::default()) };
         let (next, stop, task) = (&next, &stop, &task);
-        let gate = Arc::new(Gate::default());
-        let closing = CloseOnDrop(&gate);
         for scratch in &mut scratches {
             let help = move || {
                 let stop_all = StopOnDrop(stop);
@@ -150,16 +168,15 @@ pub(crate) fn run<S: Send>(
                 std::mem::forget(stop_all);
             };
             let help: Box<dyn FnOnce() + Send + '_> = Box::new(help);
-            // SAFETY: only the lifetime changes. What `help` borrows lives until `closing` is dropped, which
+            // SAFETY: only the lifetime changes. What `help` borrows lives until `company` has parted, which
             // waits for all that have entered the gate; afterwards nobody enters, and dropping `help` uses
             // none of its borrows.
             let help: Box<dyn FnOnce() + Send> = unsafe { std::mem::transmute(help) };
-            let gate = Arc::clone(&gate);
-            pool.spawn(move || gate.pass(help));
+            let gate = Arc::clone(&company.gate);
+            company.pool.spawn(move || gate.pass(help));
         }
         let result = work_here();
-        drop(closing);
-        if let Some(panic) = gate.state().panic.take() {
+        if let Some(panic) = company.part() {
             resume_unwind(panic);
         }
         result?;
@@ -206,16 +223,37 @@ impl Gate {
     }
 }
 
-/// Closes the gate and waits for those inside: also when the calling thread's own work panics.
-struct CloseOnDrop<'a>(&'a Gate);
+/// A run's helpers, from whom it parts before it returns: also when the calling thread's own work panics.
+struct Company {
+    process: Process,
+    pool: ManuallyDrop<Arc<ThreadPool>>,
+    gate: Arc<Gate>,
+}
 
-impl Drop for CloseOnDrop<'_> {
+impl Company {
+    /// Parts, and answers with a helper's panic.
+    fn part(self) -> Option<Box<dyn Any + Send>> {
+        let gate = Arc::clone(&self.gate);
+        let process = self.process;
+        drop(self);
+        if Process::current() == process { gate.state().panic.take() } else { None }
+    }
+}
+
+impl Drop for Company {
+    /// Closes the gate and waits for those inside. Not in a forked child: there nobody would leave or unlock anything.
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        if Process::current() != self.process {
+            return;
+        }
+        let mut state = self.gate.state();
         state.closed = true;
         while state.inside > 0 {
-            state = self.0.left.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.gate.left.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        drop(state);
+        // SAFETY: never used again.
+        unsafe { ManuallyDrop::drop(&mut self.pool) };
     }
 }
 
@@ -229,16 +267,16 @@ impl Drop for StopOnDrop<'_> {
 }
 
 /// The helpers of one process. A forked child inherits the pointer but none of the threads, and perhaps a
-/// lock that was held: it sees the foreign process id, makes its own, and leaks this one.
+/// lock that was held: it sees the foreign process, makes its own, and leaks this one.
 struct Helpers {
-    process: u32,
+    process: Process,
     pool: Mutex<Option<Arc<ThreadPool>>>,
 }
 
 static HELPERS: AtomicPtr<Helpers> = AtomicPtr::new(std::ptr::null_mut());
 
 fn pool(helpers: usize) -> Result<Arc<ThreadPool>, Error> {
-    let process = std::process::id();
+    let process = Process::current();
     let mut current = HELPERS.load(Ordering::Acquire);
     loop {
         // SAFETY: a non-null pointer came from Box::into_raw below and is never freed.

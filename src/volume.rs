@@ -255,6 +255,17 @@ macro_rules! view {
                 unsafe { (self.pointer as *mut T).offset(offset) }
             }
 
+            /// Where an element lies, or would lie if the strides went on beyond the faces: to be asked for
+            /// ahead of its use, not to be read.
+            #[inline(always)]
+            pub(crate) fn address_of(&self, index: [isize; 3]) -> *const u8 {
+                let stride = self.layout.stride;
+                let offset = (0..3).fold(0isize, |sum, axis| {
+                    sum.wrapping_add(index[axis].wrapping_mul(stride[axis]))
+                });
+                (self.pointer as *const u8).wrapping_offset(offset.wrapping_mul(self.layout.dtype.size() as isize))
+            }
+
             /// An error if the volume has no voxel.
             pub(crate) fn expect_not_empty(&self, name: &str) -> Result<(), Error> {
                 self.layout.check_not_empty(name)

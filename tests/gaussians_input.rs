@@ -12,6 +12,7 @@ const ORIGIN: [f64; 3] = [0.0; 3];
 const SPACING: [f64; 3] = [1.0; 3];
 
 /// Sums on a grid of sevens, which must still be sevens, and returns the error.
+#[track_caller]
 fn refused(sum: SumGaussians, gaussians: &Gaussians, origin: [f64; 3], spacing: [f64; 3]) -> Error {
     let mut grid = Array3::<f32>::from_elem((5, 6, 7), 7.0);
     let error = sum.sum(gaussians, Grid::new(&mut grid, origin, spacing)).unwrap_err();
@@ -19,6 +20,7 @@ fn refused(sum: SumGaussians, gaussians: &Gaussians, origin: [f64; 3], spacing: 
     error
 }
 
+#[track_caller]
 fn expect(error: Error, kind: ErrorKind, parts: &[&str]) {
     assert_eq!(error.kind(), kind, "{error}");
     for part in parts {
@@ -94,22 +96,61 @@ fn bad_grids_and_options_are_named() {
 
 #[test]
 fn supports_that_cannot_be_indexed_are_refused() {
-    let centers = array![[1.0, 2.0, 3.0], [1e300, 0.0, 0.0]];
+    let centers = array![[1.0, 2.0, 3.0], [0.0, 0.0, 1e300]];
     let far = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
-    let sum = SumGaussians::new().periodic([true, false, false]);
-    expect(refused(sum, &far, ORIGIN, SPACING), ErrorKind::Value, &["centre 1", "1e300"]);
+    let mass = || SumGaussians::new().normalization(Normalization::Mass);
+    let sum = SumGaussians::new().periodic([false, false, true]);
+    let parts = ["centre 1", "axis 2", "1e300"];
+    expect(refused(sum, &far, ORIGIN, SPACING), ErrorKind::Value, &parts);
     // Clipped, it only lies outside.
     let mut grid = Array3::<f32>::zeros((4, 4, 4));
     SumGaussians::new().sum(&far, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
     assert_eq!(grid[[1, 2, 3]], 1.0);
+    mass().sum(&far, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
 
     let centers = array![[0.0, 0.0, 0.0]];
-    let wide = Gaussians::new(centers.view(), Sigmas::One(1e20)).unwrap();
-    expect(refused(SumGaussians::new(), &wide, ORIGIN, SPACING), ErrorKind::Value, &["centre 0", "1e20"]);
-    let mass = SumGaussians::new().normalization(Normalization::Mass);
-    let wide = Gaussians::new(centers.view(), Sigmas::One(1e12)).unwrap();
-    expect(refused(mass, &wide, ORIGIN, SPACING), ErrorKind::Value, &["centre 0"]);
+    let per_axis = |axis: usize, sigma: f64| {
+        let mut sigmas = [1.0; 3];
+        sigmas[axis] = sigma;
+        Gaussians::new(centers.view(), Sigmas::PerAxis(sigmas)).unwrap()
+    };
+    for axis in 0..3 {
+        let name = format!("axis {axis}");
+        let error = refused(SumGaussians::new(), &per_axis(axis, 1e20), ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["sigmas", "centre 0", &name, "1e20"]);
+        let error = refused(mass(), &per_axis(axis, 1e16), ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["centre 0", &name, "1e16"]);
+        let error = refused(mass().support(Support::Ball), &per_axis(axis, 1e6), ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["centre 0", &name, "1000000.0", "mass normalization"]);
+        let mut periodic = [false; 3];
+        periodic[axis] = true;
+        let sum = SumGaussians::new().periodic(periodic);
+        let error = refused(sum, &per_axis(axis, 1e12), ORIGIN, SPACING);
+        expect(error, ErrorKind::Value, &["centre 0", &name, "1000000000000.0"]);
+    }
+    // So far from zero that only the rounded positions could tell what a sum over them is.
+    let distant = array![[0.0, 1e12, 0.0]];
+    let wide = Gaussians::new(distant.view(), Sigmas::One(1e7)).unwrap();
+    let error = refused(mass(), &wide, [0.0, 1e12, 0.0], SPACING);
+    expect(error, ErrorKind::Value, &["centre 0", "axis 1", "10000000.0"]);
+    // Products: rows of a ball, images of a ball.
+    let wide = Gaussians::new(centers.view(), Sigmas::One(3000.0)).unwrap();
+    let error = refused(mass().support(Support::Ball), &wide, ORIGIN, SPACING);
+    expect(error, ErrorKind::Value, &["centre 0", "[3000.0, 3000.0, 3000.0]", "rows", "134217728"]);
+    for sigma in [100.0, 1e6, 3e8] {
+        let wide = Gaussians::new(centers.view(), Sigmas::One(sigma)).unwrap();
+        let ball = || SumGaussians::new().support(Support::Ball).periodic([true; 3]);
+        let error = refused(ball(), &wide, ORIGIN, SPACING);
+        let text = format!("{:?}", [sigma; 3]);
+        expect(error, ErrorKind::Value, &["centre 0", &text, "images", "1048576"]);
+        // All three axes of length 1, whose images are as many as the voxels.
+        let mut grid = Array3::<f32>::from_elem((1, 1, 1), 7.0);
+        let error = ball().sum(&wide, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap_err();
+        expect(error, ErrorKind::Value, &["centre 0", &text, "images"]);
+        assert_eq!(grid[[0, 0, 0]], 7.0);
+    }
     // Wide, but countable: flat over the whole grid.
+    let wide = Gaussians::new(centers.view(), Sigmas::One(1e12)).unwrap();
     SumGaussians::new().sum(&wide, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
     assert!(grid.iter().all(|&v| v == 1.0));
 }

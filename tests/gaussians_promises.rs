@@ -1,4 +1,4 @@
-//! What the contract says in words: the bound against untruncated sums, masses, periods, strides, ranges.
+//! What the contract says in words: the bound against untruncated sums, strides, ranges, the question's function.
 
 #[path = "common/random_numbers.rs"]
 mod random;
@@ -12,7 +12,7 @@ use voxlane::{ElementType, Gaussians, Grid, Isa, Normalization, Sampling, Sigmas
 fn truncation_stays_within_eps() {
     let mut random = Random(5);
     for case in 0..40 {
-        let eps = random.pick(&[0.5, 1e-2, 1e-6, 1e-9]);
+        let eps = random.pick(&[0.0, 0.5, 1e-2, 1e-6, 1e-9]);
         let definition = Definition {
             shape: [12, 13, 14],
             origin: [0.0; 3],
@@ -41,45 +41,13 @@ fn truncation_stays_within_eps() {
             .eps(eps)
             .sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3]))
             .unwrap();
+        let eps = if eps == 0.0 { f64::from(f32::EPSILON) } else { eps };
         for (voxel, &value) in grid.iter().enumerate() {
             let (k, magnitude) = (f64::from(exact.reaching[voxel]), exact.magnitude[voxel]);
             let bound = eps * exact.total + (6e-6 + 6e-8 * k) * magnitude;
             let error = (f64::from(value) - exact.sum[voxel]).abs();
             assert!(error <= bound, "case {case}, eps {eps}: {error:e} > {bound:e}");
         }
-    }
-}
-
-#[test]
-fn masses_add_up() {
-    let mut random = Random(11);
-    for case in 0..400 {
-        let sigma = random.uniform(0.2, 5.0);
-        // At coarse eps a support may keep nothing; at 1e-3 it always holds a voxel from 0.2 on.
-        let eps = random.pick(&[1e-3, 1e-6, 1e-9]);
-        let reach = (-2.0 * f64::ln(eps)).sqrt() * sigma + 1.0;
-        let n = 2 * reach.ceil() as usize + 3;
-        let spacing = random.pick(&[1.0, 0.37]);
-        let center = (0..3).map(|_| ((n / 2) as f64 + random.uniform(-0.5, 0.5)) * spacing);
-        let centers = Array2::from_shape_vec((1, 3), center.collect()).unwrap();
-        let amplitude = array![random.uniform(0.5, 900.0)];
-        let gaussians = Gaussians::new(centers.view(), Sigmas::One(sigma * spacing)).unwrap();
-        let gaussians = gaussians.amplitudes(amplitude.view()).unwrap();
-        let sum = || {
-            let tier = Isa::ALL[case % Isa::supported().count()];
-            let support = [Support::Box, Support::Ball][case / 2 % 2];
-            let sampling = [Sampling::Point, Sampling::Voxel][case / 4 % 2];
-            let sum = SumGaussians::new().normalization(Normalization::Mass).isa(tier);
-            sum.support(support).sampling(sampling).eps(eps)
-        };
-        let mut narrow = Array3::<f32>::zeros((n, n, n));
-        let mut wide = Array3::<f64>::zeros((n, n, n));
-        sum().sum(&gaussians, Grid::new(&mut narrow, [0.0; 3], [spacing; 3])).unwrap();
-        sum().sum(&gaussians, Grid::new(&mut wide, [0.0; 3], [spacing; 3])).unwrap();
-        let narrow = narrow.iter().map(|&v| f64::from(v)).sum::<f64>() / amplitude[0];
-        let wide = wide.sum() / amplitude[0];
-        assert!((narrow - 1.0).abs() < 1e-6, "case {case}: sigma {sigma}, eps {eps}: {narrow}");
-        assert!((wide - 1.0).abs() < 1e-12, "case {case}: sigma {sigma}, eps {eps}: {wide}");
     }
 }
 
@@ -98,17 +66,6 @@ fn too_narrow_to_meet_a_voxel_adds_nothing() {
     let sum = SumGaussians::new().normalization(Normalization::Integral).sampling(Sampling::Voxel);
     sum.sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
     assert!((grid[[1, 2, 1]] - 0.125).abs() < 1e-15 && (grid.sum() - 1.0).abs() < 1e-14);
-}
-
-#[test]
-fn a_support_wider_than_the_period_wraps_again_and_again() {
-    let centers = array![[0.3, 0.7, 0.1]];
-    let gaussians = Gaussians::new(centers.view(), Sigmas::One(300.0)).unwrap();
-    let mut grid = Array3::<f64>::zeros((3, 2, 1));
-    let sum = SumGaussians::new().normalization(Normalization::Integral).periodic([true; 3]);
-    sum.eps(1e-14).sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
-    // One Gaussian spread evenly over six voxels.
-    assert!(grid.iter().all(|v| (v - 1.0 / 6.0).abs() < 1e-12), "{grid}");
 }
 
 #[test]
@@ -177,14 +134,6 @@ fn huge_and_tiny_amplitudes_keep_their_range() {
             assert!(narrow.iter().all(|v| !v.is_nan()));
         }
     }
-    // An integral over almost nothing overflows: refused, not infinite.
-    let amplitudes = array![1e200];
-    let gaussians = Gaussians::new(centers.view(), Sigmas::One(1e-100)).unwrap();
-    let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
-    let mut grid = Array3::<f64>::from_elem((5, 5, 5), 7.0);
-    let sum = SumGaussians::new().normalization(Normalization::Integral);
-    let error = sum.sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap_err();
-    assert!(error.to_string().contains("1e200") && grid.iter().all(|&v| v == 7.0), "{error}");
 }
 
 #[test]

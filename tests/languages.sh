@@ -3,7 +3,7 @@
 #
 #     sh tests/languages.sh PYTHON LIBRARIES
 #
-# PYTHON is an interpreter with numpy and nibabel (tqdm, too, if its bar is to be seen), LIBRARIES the folder where cargo
+# PYTHON is an interpreter with what tests/python/requirements.txt lists, LIBRARIES the folder where cargo
 # has put libvoxlane.so and libvoxlane.a, such as target/release. Needs g++, clang++, gfortran, cmake, pkg-config; what
 # may be absent (Julia, cargo-c) is said in a line that begins with "SKIPPED: ".
 set -eu
@@ -53,9 +53,12 @@ cpp() {
     "$work/calls"
 }
 for compiler in g++ clang++; do
-    for standard in c++17 c++20; do
+    for standard in c++17 c++20 c++2b; do
         step "voxlane.hpp, $compiler -std=$standard, two translation units" cpp $compiler $standard
     done
+    printf '#include <version>\n#ifndef __cpp_lib_mdspan\n#error none\n#endif\n' >"$work/mdspan.cpp"
+    $compiler -std=c++2b -fsyntax-only "$work/mdspan.cpp" 2>/dev/null ||
+        echo "SKIPPED: std::mdspan with $compiler, which lacks it; a class of the same interface took its place"
 done
 
 fortran() {
@@ -65,25 +68,65 @@ fortran() {
     # With -fcheck=array-temps the program says where it copies an array to pass it on.
     "$work/fortran/calls" 2>"$work/copies"
     absent grep 'array temporary' "$work/copies"
+    "$work/fortran/calls" components
     # Without stat a refused call ends the program with the library's text.
     absent "$work/fortran/calls" without-stat >"$work/stopped" 2>&1
-    grep -q '^voxlane: .*labels: shape \[2, 3, 3\]' "$work/stopped"
+    grep -q '^voxlane: labels: shape \[2, 3, 3\]' "$work/stopped"
     absent grep 'still alive' "$work/stopped"
 }
-step 'voxlane.f90, gfortran -std=f2008, all checks on, no copies' fortran -O0 -g -fcheck=all
+step 'voxlane.f90, gfortran -std=f2008, all checks and traps on, no copies' \
+    fortran -O0 -g -fcheck=all -ffpe-trap=invalid,zero,overflow
 step 'voxlane.f90, gfortran -std=f2008 -O2' fortran -O2
 
 with_library() {
     VOXLANE_LIBRARY="$lib/libvoxlane.so" PYTHONPATH="$include" "$@"
 }
 step 'voxlane.py' with_library "$python" "$tests/python/calls.py"
+step 'voxlane.py, type hints' "$python" -m mypy --strict --cache-dir="$work/mypy" "$include/voxlane.py"
 step 'the numbers of all bindings' with_library "$python" "$tests/values.py" "$include"
 step 'struct layouts of Voxlane.jl' "$python" "$tests/julia/layout.py" "$include/voxlane.h" "$include/Voxlane.jl"
 if command -v julia >/dev/null; then
-    step 'voxlane.jl loads' with_library julia --startup-file=no -e 'include(ARGS[1])' "$include/Voxlane.jl"
+    step 'Voxlane.jl' with_library julia --startup-file=no "$tests/julia/calls.jl"
 else
     echo 'SKIPPED: Voxlane.jl was not run: there is no julia'
 fi
+
+layouts() {
+    gcc -std=c99 $warnings -I"$include" -o "$work/layout" "$root/tests/c/layout.c"
+    "$work/layout" >"$work/layout.c.txt"
+    gfortran -std=f2008 $warnings -J"$work" -o "$work/layout" "$include/voxlane.f90" "$tests/fortran/layout.f90" \
+        -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    "$work/layout" | diff "$work/layout.c.txt" -
+    with_library "$python" "$tests/python/layout.py" | diff "$work/layout.c.txt" -
+}
+step 'sizes and offsets in Fortran and Python are those in C' layouts
+
+# refuses TEXT COMMAND...: the command fails and says TEXT.
+refuses() {
+    text=$1
+    shift
+    absent "$@" >"$work/refused" 2>&1
+    grep -F "$text" "$work/refused"
+}
+# A library of another ABI number, and six that differ in the size of one struct.
+other_abis() {
+    printf '#include <voxlane.hpp>\n#include <cstdio>\nint main() {\n' >"$work/other.cpp"
+    printf 'try { voxlane::steepest(voxlane_array{}, voxlane_array_mut{}); }\n' >>"$work/other.cpp"
+    printf 'catch (const voxlane::error &e) { std::puts(e.what()); return 1; }\nreturn 0; }\n' >>"$work/other.cpp"
+    g++ -std=c++17 -I"$include" -o "$work/other" "$work/other.cpp" -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+    for define in ABI OTHER_SIZE=1 OTHER_SIZE=2 OTHER_SIZE=3 OTHER_SIZE=4 OTHER_SIZE=5 OTHER_SIZE=6; do
+        other=$work/libother.so
+        gcc -std=c99 $warnings -fPIC -shared -D$define -I"$include" -o "$other" "$tests/other_abi.c" \
+            -L"$lib" -lvoxlane -Wl,-rpath,"$lib"
+        refuses 'voxlane.hpp is for ABI 1' env LD_PRELOAD="$other" "$work/other"
+        refuses 'voxlane.f90 is for another ABI' env LD_PRELOAD="$other" "$work/fortran/calls" without-stat
+        VOXLANE_LIBRARY=$other PYTHONPATH=$include refuses 'voxlane.py' "$python" -c 'import voxlane'
+        if command -v julia >/dev/null; then
+            VOXLANE_LIBRARY=$other refuses 'Voxlane.jl' julia --startup-file=no -e 'include(ARGS[1])' "$include/Voxlane.jl"
+        fi
+    done
+}
+step 'a library of another ABI is refused' other_abis
 
 # --- examples ---------------------------------------------------------------------------------------------------
 
@@ -91,8 +134,10 @@ fi
 examples() {
     make -C "$root/c_examples" run-all PYTHON="$python" OUT="$work" >"$work/examples" 2>&1 || { cat "$work/examples"; return 1; }
     grep -xF -f "$tests/examples.txt" "$work/examples" >"$work/found" || true
-    if command -v julia >/dev/null; then return 0; fi
-    diff "$tests/examples.txt" "$work/found"
+    cp "$tests/examples.txt" "$work/expected"
+    # Julia comes last, and prints what Python prints.
+    if command -v julia >/dev/null; then sed -n '/^voxels_of_head/,$p' "$tests/examples.txt" >>"$work/expected"; fi
+    diff "$work/expected" "$work/found"
 }
 step 'examples, the highest instruction set' examples
 grep '^SKIPPED: ' "$work/examples" || true
@@ -219,6 +264,15 @@ staged() {
     absent grep -rlF "$work" "$work/stage/opt/voxlane/share" "$work/stage/opt/voxlane/lib64/pkgconfig"
 }
 step 'make install with DESTDIR and LIBDIR' staged
+
+# As `sudo make install` does, where root has no cargo: what the user has built is installed.
+without_cargo() {
+    make -C "$root/c_examples" install CARGO=there-is-no-cargo DESTDIR="$work/without" PREFIX=/opt/voxlane
+    cmp "$work/without/opt/voxlane/lib/libvoxlane.so" "$libraries/libvoxlane.so"
+    absent make -C "$root/c_examples" install CARGO=there-is-no-cargo CARGO_TARGET_DIR="$work/empty" \
+        DESTDIR="$work/nothing" PREFIX=/opt/voxlane
+}
+step 'make install without cargo' without_cargo
 
 by_cargo_c() {
     cargo cinstall --release --manifest-path "$root/Cargo.toml" --prefix "$work/cargo-c" --libdir "$work/cargo-c/lib" \

@@ -29,6 +29,7 @@ need "valgrind libc6-dbg" valgrind --quiet true
 need "python3 python3-venv" python3 -c 'import ensurepip, venv'
 
 if [ ${#missing[@]} -gt 0 ]; then
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo "missing, and not root on Debian, so that they cannot be installed: ${missing[*]}" >&2
         exit 1

@@ -391,7 +391,9 @@ fn random_cases_of_everything() {
 #[test]
 fn long_rows_and_long_marches() {
     let mut random = Random(2);
-    for shape in [[3, 5, 700], [5, 4, 257], [600, 4, 3], [300, 3, 20], [40, 9, 64]] {
+    for shape in
+        [[3, 5, 700], [5, 4, 257], [4, 14, 530], [600, 4, 3], [300, 3, 20], [290, 12, 24], [40, 9, 64]]
+    {
         for border in [[Border::Skip; 3], [Border::Inside; 3], [Border::Periodic; 3]] {
             let options = Options { border, ..Options::default() };
             let [nz, ny, nx] = shape;
@@ -513,6 +515,21 @@ fn nan_in_centre_face_edge_and_corner() {
         "half NaN",
     );
     check_all_rules(&Array3::from_elem((5, 5, 20), f32::NAN), "all NaN");
+}
+
+/// Rows inside a large enough f32 image are read in place: what is not a plain number is found wherever it lies in
+/// them, in the first or last voxel of a piece, too.
+#[test]
+fn one_odd_voxel_anywhere_in_rows_read_in_place() {
+    let mut random = Random(15);
+    let noise = Array3::from_shape_simple_fn((6, 18, 39), || f32::from(random.pick(&[0u8, 1, 2])));
+    for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 3e38, 1e-42] {
+        for x in 0..39 {
+            let mut image = noise.clone();
+            image[[1 + x % 4, 2 + x * 5 % 13, x]] = odd;
+            check(image.view(), None, &Options::default(), &mut random, "one odd voxel");
+        }
+    }
 }
 
 #[test]

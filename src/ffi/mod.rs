@@ -2,13 +2,15 @@
 //!
 //! No arithmetic here. Every function validates what only C can get wrong (NULL, alignment, unknown numbers,
 //! struct sizes), makes the views and options that the Rust API takes, and calls it inside `status::guard`,
-//! which turns errors into a status with a text and a panic into `VOXLANE_ERR_PANIC`.
+//! which turns errors into a status with a text and a panic into `VOXLANE_ERR_PANIC`, and sees to the
+//! floating-point mode.
 //!
 //! cbindgen reads these files and does not expand macros: every item that belongs in the header is written out,
 //! and the documentation comments here are the header's, for a reader of C.
 #![allow(non_camel_case_types)]
 
 pub mod array;
+mod floating_point;
 pub mod gaussians;
 pub mod progress;
 pub mod runtime;

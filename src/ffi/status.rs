@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::floating_point::DefaultMode;
 use crate::error::{Error, ErrorKind};
 
 /// What every fallible function returns: 0 is success, negative values are errors and are never reused.
@@ -60,6 +61,7 @@ fn remember(message: &str) {
 
 /// Runs a call: its error becomes the thread's last error and a status, a panic `VOXLANE_ERR_PANIC`.
 pub(crate) fn guard(call: impl FnOnce() -> Result<(), Error>) -> voxlane_status {
+    let _mode = DefaultMode::set();
     // The closures hold views of the caller's memory, which a panic leaves as unspecified as a cancellation.
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => VOXLANE_OK,

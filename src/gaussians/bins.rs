@@ -16,7 +16,10 @@ use crate::isa::Isa;
 use crate::simd;
 use crate::threads::{self, Reporter};
 
+use super::Normalization;
+use super::factors::Real;
 use super::input::Gaussians;
+use super::mass;
 use super::sort::{
     Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros,
 };
@@ -59,7 +62,7 @@ pub(super) struct Bins<'a> {
 impl<'a> Bins<'a> {
     /// Checks all values, then sorts. Nothing of the grid has been touched when this fails.
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
+    pub(super) fn new<T: Real>(
         gaussians: &Gaussians,
         axes: &'a [Axis; 3],
         rules: &'a Rules,
@@ -111,7 +114,7 @@ impl<'a> Bins<'a> {
             simd::dispatch(isa, Histogram { sort: &sort, chunk, classes: &classes, class_of: &class_of });
         })?;
         if let Some(index) = get(&mut chunks).find_map(|chunk| chunk.bad) {
-            return Err(sort.unreachable(index));
+            return Err(sort.infeasible(index));
         }
         let (starts, total) = starts(&mut chunks, cells)?;
         let each_sigma = sort.sigmas.is_err();
@@ -124,7 +127,8 @@ impl<'a> Bins<'a> {
             rows: each_sigma.then_some(rows.as_mut_ptr()),
             weights: each_weight.then_some(weights.as_mut_ptr()),
         };
-        pass(0.6, 1.0, &chunks, &|chunk| {
+        let scattered = if rules.normalization == Normalization::Mass { 0.7 } else { 1.0 };
+        pass(0.6, scattered, &chunks, &|chunk| {
             simd::dispatch(isa, Scatter { sort: &sort, chunk, places: &places });
             chunk.cell_of = Vec::new();
         })?;
@@ -151,12 +155,47 @@ impl<'a> Bins<'a> {
                 reached[1][j] = reached[1][j].max(chunk.reached[1][j]);
             }
         }
+        if rules.normalization == Normalization::Mass {
+            let reach = classes
+                .iter()
+                .fold([0.0f64; 3], |most, class| [0, 1, 2].map(|j| most[j].max(class.reach[j])));
+            let sigma = |place: usize| match &sort.sigmas {
+                Ok(values) => *values,
+                Err(_) => sort.sigma(rows[place]),
+            };
+            drop(chunks);
+            let over = [at(0.7), at(1.0)];
+            let bad = mass::divide::<T>(
+                axes,
+                rules,
+                &positions,
+                sigma,
+                &mut weights,
+                reach,
+                isa,
+                threads,
+                reporter,
+                over,
+            )?;
+            if let Some(place) = bad {
+                return Err(sort.weight_overflow(sort.row_at(positions[place])));
+            }
+            peak = weights.iter().fold(0.0, |peak, weight| peak.max(weight.abs()));
+        }
         for class in &mut classes {
             let cells = class.cells.iter().product::<usize>();
             class.count = starts[class.first_cell + cells] - starts[class.first_cell];
             let width = |j: usize| (2.0 * class.reach[j] + 1.0).min(axes[j].n as f64);
             updates += class.count as f64 * width(0) * width(1) * width(2);
         }
+        // The images of one Gaussian add up on a voxel. A few of them do not matter.
+        let images = (0..3).filter(|&j| axes[j].periodic).map(|j| {
+            classes.iter().fold(0.0, |most: f64, class| most.max(class.reach[j]))
+                * 2.0
+                * axes[j].inverse_period
+                + 1.0
+        });
+        peak *= (images.product::<f64>() / 65_536.0).max(1.0);
         classes.retain(|class| class.count > 0);
         Ok(Bins { sort, positions, rows, weights, shared_weight, starts, classes, peak, reached, updates })
     }

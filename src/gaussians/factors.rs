@@ -10,6 +10,8 @@ use crate::simd::exp::{exp2_f32, exp2_f64};
 use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
+use super::voxel::{Means, Way};
+
 /// log2(e) − its f64.
 const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
 /// An exponent whose power of two is zero in either type.
@@ -30,7 +32,7 @@ pub(super) struct Profile {
 
 /// The element of a grid: what f32 and f64 do differently.
 pub(super) trait Real:
-    Element + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+    Element + PartialOrd + Into<f64> + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
 {
     /// This type's vectors in a tier.
     type Vector<S: Simd>: Vector<Simd = S, Elem = Self>;
@@ -52,6 +54,9 @@ pub(super) trait Real:
 
     /// Factors, times 2^BIAS, at the lattice points from `first` on.
     fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> Self::Vector<S>;
+
+    /// As `factors`, of a Gaussian averaged over voxels.
+    fn means<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> Self::Vector<S>;
 
     /// Which of the squares, a vector's worth, are within the limit.
     ///
@@ -117,6 +122,49 @@ impl<S: Simd> Splats<S> {
         t.mul(t)
     }
 
+    /// As `squares`, of the points of each voxel that are nearest to the centre.
+    #[inline(always)]
+    pub(super) fn nearest_squares(&self, simd: S, half: f64, first: f64) -> S::F64 {
+        let d = self.positions(simd, first).sub(self.center).abs();
+        let t = d.sub(S::F64::splat(simd, half)).max(S::F64::splat(simd, 0.0)).mul(self.inverse);
+        t.mul(t)
+    }
+
+    /// Distances from the centre at the lattice points from `first` on, and what their rounding lost.
+    #[inline(always)]
+    pub(super) fn distances(&self, simd: S, first: f64) -> (S::F64, S::F64) {
+        let x = self.positions(simd, first);
+        let d = x.sub(self.center);
+        // Knuth's sum.
+        let back = d.sub(x);
+        (d, x.sub(d.sub(back)).sub(self.center.add(back)))
+    }
+
+    /// For a distance and what it lost: the distance t in sigmas, and log2(exp(−t²/2)) in two parts.
+    #[inline(always)]
+    pub(super) fn exponent(&self, simd: S, d: S::F64, lost: S::F64) -> (S::F64, S::F64, S::F64) {
+        let splat = |value| S::F64::splat(simd, value);
+        let (scaled, scaled_low) = (d.mul(self.scale), lost.mul(self.scale));
+        let t = scaled.mul(self.scaled_inverse);
+        let t_low = scaled
+            .mul_error(self.scaled_inverse, t)
+            .add(scaled.mul(self.scaled_inverse_low))
+            .add(scaled_low.mul(self.scaled_inverse));
+        let q = t.mul(t);
+        let q_low = t.mul_error(t, q).add(t.add(t).mul(t_low));
+        let half = splat(-0.5 * LOG2_E);
+        let y = q.mul(half);
+        let y_low = q.mul_error(half, y).add(q.mul(splat(-0.5 * LOG2_E_LOW))).add(q_low.mul(half));
+        (t, y, y_low)
+    }
+
+    /// Which voxels meet the support.
+    #[inline(always)]
+    fn meeting(&self, simd: S, half: f64, first: f64) -> <S::F64 as Vector>::Mask {
+        let d = self.positions(simd, first).sub(self.center).abs();
+        d.sub(S::F64::splat(simd, half)).le(self.reach)
+    }
+
     /// Positions of the lattice points from `first` on.
     #[inline(always)]
     fn positions(&self, simd: S, first: f64) -> S::F64 {
@@ -151,6 +199,32 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn means<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> S::F32 {
+        let splat = |value| S::F64::splat(simd, value);
+        let second = first + S::F64::LANES as f64;
+        let kept =
+            S::join(profile.meeting(simd, means.half, first), profile.meeting(simd, means.half, second));
+        let mean = match means.way {
+            Way::Series => {
+                let bias = splat(f64::from(f32::BIAS));
+                let (low, low_series) = mean_in_parts(simd, profile, means, first);
+                let (high, high_series) = mean_in_parts(simd, profile, means, second);
+                exp2_f32(simd, S::narrow(low.add(bias), high.add(bias)))
+                    .mul(S::narrow(low_series, high_series))
+            }
+            Way::Edges => {
+                let bias = splat(power_of_two(f32::BIAS));
+                let (d, lost) = profile.distances(simd, first);
+                let low = means.edges(simd, profile, d, lost);
+                let (d, lost) = profile.distances(simd, second);
+                let high = means.edges(simd, profile, d, lost);
+                S::narrow(low.mul(bias), high.mul(bias))
+            }
+        };
+        mean.select(kept, S::F32::splat(simd, 0.0))
+    }
+
+    #[inline(always)]
     unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
         // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
         let (low, high) =
@@ -167,6 +241,13 @@ fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
     let t = d.mul(profile.inverse);
     let y = t.mul(t).mul_add(splat(-0.5 * LOG2_E), splat(f64::from(f32::BIAS)));
     y.select(d.abs().le(profile.reach), splat(DEAD))
+}
+
+/// log2 of the Gaussian, and the factor that makes its mean of it, for an f32 grid.
+#[inline(always)]
+fn mean_in_parts<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> (S::F64, S::F64) {
+    let t = profile.positions(simd, first).sub(profile.center).mul(profile.inverse);
+    (t.mul(t).mul(S::F64::splat(simd, -0.5 * LOG2_E)), means.series(simd, t))
 }
 
 impl Real for f64 {
@@ -195,25 +276,24 @@ impl Real for f64 {
 
     #[inline(always)]
     fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
-        let splat = |value| S::F64::splat(simd, value);
-        let x = profile.positions(simd, first);
-        let d = x.sub(profile.center);
-        // What the subtraction lost (Knuth).
-        let back = d.sub(x);
-        let lost = x.sub(d.sub(back)).sub(profile.center.add(back));
+        let (d, lost) = profile.distances(simd, first);
         let kept = d.abs().le(profile.reach);
-        let (scaled, scaled_low) = (d.mul(profile.scale), lost.mul(profile.scale));
-        let t = scaled.mul(profile.scaled_inverse);
-        let t_low = scaled
-            .mul_error(profile.scaled_inverse, t)
-            .add(scaled.mul(profile.scaled_inverse_low))
-            .add(scaled_low.mul(profile.scaled_inverse));
-        let q = t.mul(t);
-        let q_low = t.mul_error(t, q).add(t.add(t).mul(t_low));
-        let half = splat(-0.5 * LOG2_E);
-        let y = q.mul(half);
-        let y_low = q.mul_error(half, y).add(q.mul(splat(-0.5 * LOG2_E_LOW))).add(q_low.mul(half));
-        exp2_f64(simd, y.select(kept, splat(DEAD)), y_low)
+        let (_, y, y_low) = profile.exponent(simd, d, lost);
+        exp2_f64(simd, y.select(kept, S::F64::splat(simd, DEAD)), y_low)
+    }
+
+    #[inline(always)]
+    fn means<S: Simd>(simd: S, profile: &Splats<S>, means: &Means, first: f64) -> S::F64 {
+        let kept = profile.meeting(simd, means.half, first);
+        let (d, lost) = profile.distances(simd, first);
+        let mean = match means.way {
+            Way::Series => {
+                let (t, y, y_low) = profile.exponent(simd, d, lost);
+                means.series(simd, t).mul(exp2_f64(simd, y, y_low))
+            }
+            Way::Edges => means.edges(simd, profile, d, lost),
+        };
+        mean.select(kept, S::F64::splat(simd, 0.0))
     }
 }
 

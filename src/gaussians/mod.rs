@@ -6,6 +6,9 @@
 mod bins;
 mod factors;
 mod input;
+mod lattice;
+mod limits;
+mod mass;
 mod pack;
 #[doc(hidden)]
 pub mod reference;
@@ -258,7 +261,7 @@ impl<'a> SumGaussians<'a> {
             .map(|axis| Axis::new(shape[axis], grid.origin[axis], grid.spacing[axis], self.periodic[axis]));
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);
         let mut reporter = Reporter::new(self.progress);
-        let bins = Bins::new(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1])?;
+        let bins = Bins::new::<T>(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1])?;
 
         let job = Job {
             axes,

@@ -1,10 +1,12 @@
 //! A pack of Gaussians ready for the blocks of one tile: their 1-D factors over the tile, and for every
 //! layer of blocks along an axis the set of Gaussians that touch it, one bit each.
 
-use crate::simd::{Mask, Simd, Vector};
+use crate::simd::{self, Kernel, Mask, Simd, Vector};
 
-use super::factors::{Profile, Real, Splats};
+use super::factors::{Profile, Real, Splats, power_of_two};
+use super::lattice::wide_images;
 use super::support::{Axis, Rules, Span};
+use super::voxel::Means;
 use super::{Sampling, Support};
 
 /// Factors of one Gaussian: a row over the tile for each axis.
@@ -56,6 +58,8 @@ pub(super) struct Pack<'m, T> {
     pub len: usize,
     /// Sides of a block: rows along z and y, lanes along x.
     block: [usize; 3],
+    /// VOXEL sampling: what the last Gaussian of each axis needed, as the next is often as wide.
+    means: [Means; 3],
 }
 
 impl<'m, T: Real> Pack<'m, T> {
@@ -78,7 +82,16 @@ impl<'m, T: Real> Pack<'m, T> {
         let ball = usize::from(support == Support::Ball);
         let (least, memory) = memory.split_at_mut(ball * T::PACK * 3 * MOST_LAYERS);
         let most = &mut memory[..ball * T::PACK * 3 * MOST_LAYERS];
-        Pack { factors, squares, least, most, touched: [[0; MOST_LAYERS]; 3], len: 0, block }
+        Pack {
+            factors,
+            squares,
+            least,
+            most,
+            touched: [[0; MOST_LAYERS]; 3],
+            len: 0,
+            block,
+            means: [Means::NONE; 3],
+        }
     }
 
     #[inline(always)]
@@ -118,14 +131,17 @@ impl<'m, T: Real> Pack<'m, T> {
         // Only the layers that are touched are ever read.
         let layers = low / side..high / side + 1;
         let lattice = layers.start * side..layers.end * side;
-        if rules.sampling == Sampling::Point {
-            let profile = Profile {
-                origin: axis.origin,
-                spacing: axis.spacing,
-                center,
-                sigma,
-                reach: rules.radius * sigma,
-            };
+        let profile = Profile {
+            origin: axis.origin,
+            spacing: axis.spacing,
+            center,
+            sigma,
+            reach: rules.radius * sigma,
+        };
+        if images.count > 1 && axis.sums_wide(center, sigma, axis.period()) {
+            let factors = &mut self.factors[at..at + T::TILE[j]];
+            simd::dispatch(S::ISA, WideRow { rules, axis, center, sigma, images, lattice, weight, factors });
+        } else if rules.sampling == Sampling::Point {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
             let weights = <T::Vector<S>>::splat(simd, weight);
             let lanes = <T::Vector<S>>::LANES;
@@ -149,7 +165,7 @@ impl<'m, T: Real> Pack<'m, T> {
                 }
             }
         } else {
-            self.fill_means(rules, at, axis, center, sigma, images, lattice, weight);
+            self.fill_means(simd, rules, j, at, axis, profile, images, lattice, weight);
         }
         for layer in layers {
             self.touched[j][layer] |= 1 << slot;
@@ -167,34 +183,27 @@ impl<'m, T: Real> Pack<'m, T> {
         }
     }
 
-    /// The factors of VOXEL sampling, point by point.
+    /// The factors of VOXEL sampling.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
-    fn fill_means(
+    fn fill_means<S: Simd>(
         &mut self,
+        _: S,
         rules: &Rules,
+        j: usize,
         at: usize,
         axis: &Axis,
-        center: f64,
-        sigma: f64,
+        profile: Profile,
         images: Images,
         lattice: std::ops::Range<usize>,
         weight: T,
     ) {
-        let bias = super::factors::power_of_two(T::BIAS);
-        for i in lattice {
-            let (mut factor, mut square) = (0.0, 0.0);
-            for image in 0..images.count {
-                let k = images.first + i as f64 + image as f64 * axis.n as f64;
-                let d = axis.position(k) - center;
-                square = rules.square(axis, d, sigma);
-                factor += rules.sample(axis, d, sigma).unwrap_or(0.0);
-            }
-            self.factors[at + i] = T::from_f64(factor * bias) * weight;
-            if rules.support == Support::Ball {
-                self.squares[at + i] = square;
-            }
-        }
+        let means = &mut self.means[j];
+        means.set(axis.spacing, profile.sigma, rules.radius, size_of::<T>() == 8);
+        let squares = (rules.support == Support::Ball).then(|| &mut self.squares[at..at + T::TILE[j]]);
+        let factors = &mut self.factors[at..at + T::TILE[j]];
+        let period = axis.n as f64;
+        simd::dispatch(S::ISA, MeanRow { means, profile, images, period, lattice, weight, factors, squares });
     }
 
     /// Of the Gaussians `touching` the block with these layers: those that keep all of it, and those that
@@ -220,6 +229,77 @@ impl<'m, T: Real> Pack<'m, T> {
             some |= u64::from(least.le(outer).bits()) << (v * lanes);
         }
         (touching & full, touching & some & !full)
+    }
+}
+
+/// A row of means, as a function of its own: it leaves the loop for point samples its registers.
+struct MeanRow<'a, T> {
+    means: &'a Means,
+    profile: Profile,
+    images: Images,
+    period: f64,
+    lattice: std::ops::Range<usize>,
+    weight: T,
+    factors: &'a mut [T],
+    squares: Option<&'a mut [f64]>,
+}
+
+impl<T: Real> Kernel for MeanRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let MeanRow { means, profile, images, period, lattice, weight, factors, squares } = self;
+        let splats = Splats::new(simd, &profile, true);
+        let weights = <T::Vector<S>>::splat(simd, weight);
+        let lanes = <T::Vector<S>>::LANES;
+        for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
+            let first = images.first + (v * lanes) as f64;
+            let mut factor = T::means(simd, &splats, means, first);
+            for image in 1..images.count {
+                factor = factor.add(T::means(simd, &splats, means, first + image as f64 * period));
+            }
+            let to = factors[v * lanes..(v + 1) * lanes].as_mut_ptr();
+            // SAFETY: the slice is a vector long.
+            unsafe { factor.mul(weights).store(to) };
+        }
+        if let Some(squares) = squares {
+            let lanes = S::F64::LANES;
+            for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
+                let nearest = splats.nearest_squares(simd, means.half, images.first + (v * lanes) as f64);
+                let to = squares[v * lanes..(v + 1) * lanes].as_mut_ptr();
+                // SAFETY: the slice is a vector long.
+                unsafe { nearest.store(to) };
+            }
+        }
+    }
+}
+
+/// A row of sums over so many images that they are not added up one by one. (Of a box: it is one row for all
+/// images.)
+struct WideRow<'a, T> {
+    rules: &'a Rules,
+    axis: &'a Axis,
+    center: f64,
+    sigma: f64,
+    images: Images,
+    lattice: std::ops::Range<usize>,
+    weight: T,
+    factors: &'a mut [T],
+}
+
+impl<T: Real> Kernel for WideRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let WideRow { rules, axis, center, sigma, images, lattice, weight, factors } = self;
+        let bias = power_of_two(T::BIAS);
+        for i in lattice {
+            let k = images.first + i as f64;
+            let sum = wide_images(simd, rules, axis, center, sigma, k, images.count);
+            factors[i] = T::from_f64(sum * bias) * weight;
+        }
     }
 }
 

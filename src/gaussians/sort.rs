@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Error;
 use crate::simd::{Kernel, Simd};
 
-use super::Normalization;
 use super::bins::Class;
 use super::factors::exponent;
 use super::input::Column;
 use super::support::{Axis, Rules, Span};
+use super::{Normalization, Sampling};
 
 /// Reaches up to 16 voxels are one class.
 const SMALL_REACH: i32 = 3;
@@ -21,10 +21,6 @@ const NOWHERE: u32 = u32::MAX;
 pub(super) const MOST_CELLS: usize = 1 << 19;
 /// Fewer centres are sorted on one thread.
 pub(super) const SMALL_COUNT: usize = 8192;
-/// Lattice points beyond this are not all whole numbers in f64, with room for sums of a few.
-const FARTHEST: f64 = (1u64 << 50) as f64;
-/// The most lattice points along an axis that are enumerated one by one, for a mass or for images.
-const LONGEST: f64 = (1u64 << 31) as f64;
 
 /// What the passes of the sort read.
 #[derive(Clone, Copy)]
@@ -171,7 +167,8 @@ impl Sort<'_> {
 
     pub(super) fn weights_differ(&self) -> bool {
         match self.rules.normalization {
-            Normalization::Peak => self.amplitudes.is_some(),
+            // Means have a unit that depends on sigma.
+            Normalization::Peak if self.rules.sampling == Sampling::Point => self.amplitudes.is_some(),
             Normalization::Mass => true,
             _ => self.amplitudes.is_some() || self.sigmas.is_err(),
         }
@@ -228,31 +225,18 @@ impl Sort<'_> {
         ))
     }
 
-    /// Whether lattice points of the support can be numbered, and enumerated where they must be.
-    #[inline(always)]
-    fn countable(&self, spans: &[Span; 3]) -> bool {
-        let enumerated = self.rules.normalization == Normalization::Mass;
-        (0..3).fold(true, |all, j| {
-            let Span { middle, reach } = spans[j];
-            let periodic = self.axes[j].periodic;
-            all & (reach <= FARTHEST || !(middle - reach < FARTHEST && middle + reach > -FARTHEST))
-                & (!periodic | (middle.abs() <= FARTHEST))
-                & (!(periodic | enumerated) | (reach <= LONGEST))
-                & (!enumerated | (middle.abs() <= FARTHEST))
-        })
-    }
-
     /// Pass 3: the cell of each centre, and how many centres a cell has.
     #[inline(always)]
     fn histogram(&self, chunk: &mut Chunk, classes: &[Class], class_of: &[usize; LEVELS]) {
         for row in chunk.rows.clone() {
-            let spans = self.spans(row, self.center(row));
+            let center = self.center(row);
+            let spans = self.spans(row, center);
             let Some((class, cell)) = self.place(&spans, classes, class_of) else {
                 chunk.cell_of.push(NOWHERE);
                 continue;
             };
             chunk.cell_of.push(cell as u32);
-            if !self.countable(&spans) && chunk.bad.is_none() {
+            if !self.rules.feasible(self.axes, &spans, center, self.sigma(row)) && chunk.bad.is_none() {
                 chunk.bad = Some(row);
             }
             chunk.cells[cell] += 1;
@@ -278,9 +262,13 @@ impl Sort<'_> {
                 continue;
             }
             let (cell, center) = (cell as usize, self.center(row));
-            let weight = self.rules.weight(self.amplitude(row), self.axes, center, self.sigma(row));
-            if !weight.is_finite() && chunk.bad.is_none() {
-                chunk.bad = Some(row);
+            let mut weight = self.rules.weight(self.amplitude(row), self.axes, self.sigma(row));
+            if !weight.is_finite() {
+                if self.adds_nothing(center, self.sigma(row)) {
+                    weight = 0.0;
+                } else if chunk.bad.is_none() {
+                    chunk.bad = Some(row);
+                }
             }
             chunk.peak = chunk.peak.max(weight.abs());
             chunk.weight = Some(weight);

@@ -2,7 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use super::voxel;
+use super::lattice;
+use super::voxel::unit;
 use super::{Normalization, Sampling, Support};
 
 /// One axis of the grid: voxel k lies at `origin + k·spacing`.
@@ -45,6 +46,19 @@ impl Axis {
     #[inline(always)]
     pub(super) fn index(&self, position: f64) -> f64 {
         (position - self.origin) * self.inverse
+    }
+
+    /// Whether a sum over points `step` apart may be computed without a term for each. Far from zero
+    /// positions are rounded, up to 2^-53 of themselves, and each term with them: only the terms tell.
+    #[inline(always)]
+    pub(super) fn sums_wide(&self, center: f64, sigma: f64, step: f64) -> bool {
+        sigma >= lattice::WIDE * step && self.origin.abs() + center.abs() <= 64.0 * sigma
+    }
+
+    /// The period of its images.
+    #[inline(always)]
+    pub(super) fn period(&self) -> f64 {
+        self.n as f64 * self.spacing
     }
 
     /// Where a Gaussian's lattice points lie. The reach has room for the rounding of positions.
@@ -99,80 +113,36 @@ impl Rules {
         axis.span(center, self.radius * sigma + self.half_width(axis))
     }
 
-    /// The squared distance in sigmas that decides whether a lattice point at the signed distance `d` is kept.
-    #[inline(always)]
+    /// The squared distance in sigmas that decides whether BALL keeps a lattice point at the signed distance `d`.
     pub(super) fn square(&self, axis: &Axis, d: f64, sigma: f64) -> f64 {
         let t = (d.abs() - self.half_width(axis)).max(0.0) * (1.0 / sigma).min(f64::MAX);
         t * t
     }
 
-    /// The value of a lattice point at the signed distance `d`; none where it is not kept.
+    /// Whether BOX keeps a lattice point at the signed distance `d`.
     #[inline(always)]
-    pub(super) fn sample(&self, axis: &Axis, d: f64, sigma: f64) -> Option<f64> {
-        if (d.abs() - self.half_width(axis)).max(0.0) > self.radius * sigma {
-            return None;
-        }
-        Some(match self.sampling {
-            Sampling::Point => {
-                let t = d / sigma;
-                (-0.5 * (t * t)).exp()
-            }
-            Sampling::Voxel => voxel::mean(d, axis.spacing, sigma),
-        })
+    pub(super) fn keeps(&self, axis: &Axis, d: f64, sigma: f64) -> bool {
+        d.abs() - self.half_width(axis) <= self.radius * sigma
     }
 
-    /// `A·N`: the amplitude times the factor that the normalisation asks for.
-    pub(super) fn weight(&self, amplitude: f64, axes: &[Axis; 3], center: [f64; 3], sigma: [f64; 3]) -> f64 {
-        match self.normalization {
-            Normalization::Peak => amplitude,
-            Normalization::Reference => amplitude / (TAU.sqrt() * sigma[0]),
-            Normalization::Integral => {
-                sigma.iter().fold(amplitude, |weight, sigma| weight / (TAU.sqrt() * sigma))
-            }
-            Normalization::Mass => match self.mass(axes, center, sigma) {
-                // No voxel is kept: nothing is added.
-                0.0 => 0.0,
-                mass => amplitude / mass,
-            },
-        }
-    }
-
-    /// The sum of the kept samples of a Gaussian of height 1 on the endless lattice.
-    fn mass(&self, axes: &[Axis; 3], center: [f64; 3], sigma: [f64; 3]) -> f64 {
-        let samples = |j: usize| {
-            let axis = &axes[j];
-            let span = self.span(axis, center[j], sigma[j]);
-            let first = (span.middle - span.reach).ceil();
-            let count = ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as usize;
-            (0..count).filter_map(move |i| {
-                let d = axis.position(first + i as f64) - center[j];
-                Some((self.sample(axis, d, sigma[j])?, self.square(axis, d, sigma[j])))
-            })
+    /// `A·N`: the amplitude times the factor that the normalisation asks for, and times the unit of means. Under
+    /// MASS the amplitude alone, still to be divided by the mass.
+    #[inline(always)]
+    pub(super) fn weight(&self, amplitude: f64, axes: &[Axis; 3], sigma: [f64; 3]) -> f64 {
+        let unit = |j: usize| match self.sampling {
+            Sampling::Point => 1.0,
+            Sampling::Voxel => unit(axes[j].spacing, sigma[j]),
         };
-        match self.support {
-            Support::Box => (0..3).map(|j| samples(j).map(|(value, _)| value).sum::<f64>()).product(),
-            Support::Ball => {
-                // Along x the samples of a row are kept from both ends inwards: with the samples in the
-                // order of their distance, a row's sum is a running sum up to its chord.
-                let mut row: Vec<(f64, f64)> = samples(2).map(|(value, q)| (q, value)).collect();
-                row.sort_by(|a, b| a.0.total_cmp(&b.0));
-                let mut running = 0.0;
-                for (_, value) in &mut row {
-                    running += *value;
-                    *value = running;
-                }
-                let y: Vec<(f64, f64)> = samples(1).collect();
-                let mut total = 0.0;
-                for (z_value, z_q) in samples(0) {
-                    for &(y_value, y_q) in &y {
-                        let kept = row.partition_point(|&(q, _)| (z_q + y_q) + q <= self.radius_squared);
-                        if kept > 0 {
-                            total += z_value * y_value * row[kept - 1].1;
-                        }
-                    }
-                }
-                total
-            }
+        // unit/(√(2π)·σ), where a σ near zero must not come in twice.
+        let density = |weight: f64, j: usize| match unit(j) {
+            1.0 => weight / (TAU.sqrt() * sigma[j]),
+            _ => weight * axes[j].inverse,
+        };
+        match self.normalization {
+            Normalization::Peak => amplitude * unit(0) * unit(1) * unit(2),
+            Normalization::Reference => density(amplitude, 0) * unit(1) * unit(2),
+            Normalization::Integral => density(density(density(amplitude, 0), 1), 2),
+            Normalization::Mass => amplitude,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind};
 
-use super::Normalization;
 use super::sort::{Chunk, Sort};
+use super::{Normalization, Support};
 
 impl Sort<'_> {
     fn needs_isotropic(&self) -> bool {
@@ -70,25 +70,50 @@ impl Sort<'_> {
         unreachable!("a bad value was seen")
     }
 
-    pub(super) fn unreachable(&self, row: usize) -> Error {
-        let mut by_axis = [0; 3];
-        self.order.iter().enumerate().for_each(|(j, &axis)| by_axis[axis] = j);
-        let (center, sigma) = (self.center(row), self.sigma(row));
-        Error::new(
-            ErrorKind::Value,
-            format!(
-                "centre {row} at {:?} with sigmas {:?} covers, or lies away from the grid, more voxels than can be indexed",
-                by_axis.map(|j| center[j]),
-                by_axis.map(|j| sigma[j])
-            ),
-        )
+    pub(super) fn infeasible(&self, row: usize) -> Error {
+        self.rules.infeasible(self.axes, self.order, row, self.center(row), self.sigma(row))
+    }
+
+    /// Whether no voxel of the grid is kept, or no image of one: then it does not matter how large the
+    /// normalised amplitude would be. Asked only of Gaussians so narrow that this overflows.
+    #[cold]
+    pub(super) fn adds_nothing(&self, center: [f64; 3], sigma: [f64; 3]) -> bool {
+        let nearest = [0, 1, 2].map(|j| {
+            let axis = &self.axes[j];
+            let mut k = axis.index(center[j]).round();
+            if !axis.periodic {
+                k = k.clamp(0.0, (axis.n - 1) as f64);
+            }
+            // The rounding of the index may have chosen the second nearest.
+            [k - 1.0, k, k + 1.0]
+                .into_iter()
+                .filter(|k| axis.periodic || (0.0..axis.n as f64).contains(k))
+                .map(|k| self.rules.square(axis, axis.position(k) - center[j], sigma[j]))
+                .fold(f64::INFINITY, f64::min)
+        });
+        let limit = self.rules.radius_squared;
+        match self.rules.support {
+            Support::Box => nearest.iter().any(|square| *square > limit),
+            Support::Ball => nearest.iter().sum::<f64>() > limit,
+        }
+    }
+
+    /// The centre of the largest amplitude at this position.
+    pub(super) fn row_at(&self, position: [f64; 3]) -> usize {
+        let at = |row: &usize| self.center(*row).map(f64::to_bits) == position.map(f64::to_bits);
+        let larger = |a: &usize, b: &usize| self.amplitude(*a).abs().total_cmp(&self.amplitude(*b).abs());
+        (0..self.count).filter(at).max_by(larger).expect("a centre of the sort")
     }
 
     pub(super) fn weight_overflow(&self, row: usize) -> Error {
         let amplitude = self.amplitude(row);
+        let mut sigma = [0.0; 3];
+        self.order.iter().enumerate().for_each(|(j, &axis)| sigma[axis] = self.sigma(row)[j]);
         Error::new(
             ErrorKind::Value,
-            format!("amplitudes: centre {row} is {amplitude:?}, which overflows once it is normalised"),
+            format!(
+                "amplitudes: centre {row} is {amplitude:?}, which overflows once it is normalised, with sigmas {sigma:?}"
+            ),
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16, align_stack};
 use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     #[target_feature(enable = "avx2,fma")]
     #[inline(never)]
     fn shell<K: Kernel>(kernel: K) -> K::Output {
+        align_stack::<__m256i>();
         kernel.run(Avx2(()))
     }
     // SAFETY: `dispatch`, the only caller, is only given supported tiers.
@@ -68,7 +69,7 @@ impl Simd for Avx2 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
      $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -100,6 +101,10 @@ macro_rules! vector {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 op!($vector($mul(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                op!($vector($div(self.0, other.0)))
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
@@ -183,6 +188,7 @@ vector!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_div_ps,
     _mm256_fmadd_ps,
     _mm256_fmsub_ps,
     _mm256_min_ps,
@@ -211,6 +217,7 @@ vector!(
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,
+    _mm256_div_pd,
     _mm256_fmadd_pd,
     _mm256_fmsub_pd,
     _mm256_min_pd,

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
+use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16, align_stack};
 use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     #[inline(never)]
     fn shell<K: Kernel>(kernel: K) -> K::Output {
+        align_stack::<__m512i>();
         kernel.run(Avx512(()))
     }
     // SAFETY: `dispatch`, the only caller, is only given supported tiers.
@@ -67,7 +68,7 @@ impl Simd for Avx512 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $abs:ident, $round:ident, $cmp:ident, $blend:ident,
      $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -99,6 +100,10 @@ macro_rules! vector {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 op!($vector($mul(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                op!($vector($div(self.0, other.0)))
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
@@ -183,6 +188,7 @@ vector!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
+    _mm512_div_ps,
     _mm512_fmadd_ps,
     _mm512_fmsub_ps,
     _mm512_min_ps,
@@ -208,6 +214,7 @@ vector!(
     _mm512_add_pd,
     _mm512_sub_pd,
     _mm512_mul_pd,
+    _mm512_div_pd,
     _mm512_fmadd_pd,
     _mm512_fmsub_pd,
     _mm512_min_pd,

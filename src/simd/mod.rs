@@ -11,6 +11,7 @@ use crate::isa::Isa;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod erf;
 pub(crate) mod exp;
 mod portable;
 
@@ -58,6 +59,7 @@ pub(crate) trait Vector: Copy {
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
     /// `self · factor + term`, with one rounding or two as the tier has it. Never where bits matter.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
@@ -166,6 +168,15 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Avx2 => avx2::enter(kernel),
         _ => portable::enter(kernel),
     }
+}
+
+/// Makes the compiler align the stack frame of the function this is inlined into to `A`, by a local that it must keep.
+/// Without one it learns too late that vectors have to be put aside there, and leaves them on any multiple of 16 bytes:
+/// most then lie across two cache lines, which costs the kernels that run out of registers a tenth of the time.
+#[inline(always)]
+fn align_stack<A>() {
+    let local = std::mem::MaybeUninit::<A>::uninit();
+    std::hint::black_box(&local);
 }
 
 /// Asks for a cache line ahead of its use. The address may be anything: nothing is read.

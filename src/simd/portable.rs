@@ -134,6 +134,10 @@ macro_rules! vector {
                 self * other
             }
             #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                self / other
+            }
+            #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
                 self * factor + term
             }

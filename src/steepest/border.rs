@@ -6,7 +6,6 @@
 
 use std::ops::Range;
 
-use crate::simd::prefetch;
 use crate::steepest::rule::{Border, Direction};
 use crate::volume::{Element, ElementType, Volume};
 
@@ -45,6 +44,8 @@ pub(crate) fn wrap(i: isize, n: usize, border: Border) -> Option<usize> {
 
 /// An element of an image.
 pub(crate) trait Pixel: Element {
+    /// Integers are finite, and have one zero.
+    const INTEGER: bool;
     fn f32(self) -> f32;
     fn f64(self) -> f64;
     /// A byte as a signed one, in the same order; 0 for wider types, which never become keys.
@@ -52,8 +53,9 @@ pub(crate) trait Pixel: Element {
 }
 
 macro_rules! pixel {
-    ($($t:ty, $byte:expr);*) => {$(
+    ($($t:ty, $integer:expr, $byte:expr);*) => {$(
         impl Pixel for $t {
+            const INTEGER: bool = $integer;
             #[inline(always)]
             fn f32(self) -> f32 {
                 self as f32
@@ -70,7 +72,10 @@ macro_rules! pixel {
         }
     )*};
 }
-pixel!(u8, |v| (v ^ 128) as i8; i8, |v| v; u16, |_| 0; i16, |_| 0; u32, |_| 0; i32, |_| 0; f32, |_| 0; f64, |_| 0);
+pixel!(
+    u8, true, |v| (v ^ 128) as i8; i8, true, |v| v; u16, true, |_| 0; i16, true, |_| 0; u32, true, |_| 0;
+    i32, true, |_| 0; f32, false, |_| 0; f64, false, |_| 0
+);
 
 /// The number type of a line.
 pub(crate) trait LineElement: Element {
@@ -78,6 +83,8 @@ pub(crate) trait LineElement: Element {
     const NOTHING: Self;
     /// The image types it holds without loss.
     const TAKES: &'static [ElementType];
+    /// The image type that a kernel can read as it lies.
+    const IN_PLACE: Option<ElementType>;
     /// A pixel, turned round for ascent so that the steepest way is always down.
     /// `zero` is added: −0 keeps the sign of a zero, +0 makes it positive.
     fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> Self;
@@ -88,6 +95,7 @@ impl LineElement for f32 {
     const NOTHING: f32 = f32::INFINITY;
     const TAKES: &'static [ElementType] =
         &[ElementType::U8, ElementType::I8, ElementType::U16, ElementType::I16, ElementType::F32];
+    const IN_PLACE: Option<ElementType> = Some(ElementType::F32);
     #[inline(always)]
     fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> f32 {
         value.f32() * if ascent { -1.0 } else { 1.0 } + zero
@@ -101,6 +109,8 @@ impl LineElement for f32 {
 impl LineElement for f64 {
     const NOTHING: f64 = f64::INFINITY;
     const TAKES: &'static [ElementType] = &ElementType::ALL;
+    // Not f64: the definition's kernel reads whole vectors, past the end of a row.
+    const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
     fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> f64 {
         value.f64() * if ascent { -1.0 } else { 1.0 }
@@ -115,6 +125,7 @@ impl LineElement for f64 {
 impl LineElement for i16 {
     const NOTHING: i16 = i16::MAX;
     const TAKES: &'static [ElementType] = &[ElementType::U8, ElementType::I8];
+    const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
     fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> i16 {
         i16::from(value.signed_byte() ^ if ascent { -1 } else { 0 }) << 8
@@ -220,18 +231,9 @@ impl Source<'_> {
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
         let from = unsafe { self.image.at::<T>(start) }.cast_const();
         if step == 1 {
-            // The march comes by the next plane's row while this one is still being worked on. Without
-            // this, a 256³ volume of f32 takes half as long again.
-            let ahead = from.wrapping_offset(self.image.stride()[0]);
-            for i in (0..line.values.len()).step_by(64 / size_of::<T>()) {
-                prefetch(ahead.wrapping_add(i));
-            }
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, line.values.len()) };
-            for (to, &value) in line.values.iter_mut().zip(row) {
-                *to = L::of(value, ascent, zero);
-                finite &= to.finite();
-            }
+            finite = convert(row, line.values, |value| L::of(value, ascent, zero));
         } else {
             for (i, to) in line.values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
@@ -265,6 +267,30 @@ impl Source<'_> {
             with_pixel!(self.image.element_type(), T => Some(unsafe { *self.image.at::<T>(index) }.f64()))
         })
     }
+}
+
+/// Converts a row, and tells whether all is finite: in chunks of a fixed length, of which the last overlaps the one
+/// before, so that the compiler makes whole vectors of all of it.
+#[inline(always)]
+fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], of: impl Fn(T) -> L) -> bool {
+    const CHUNK: usize = 64;
+    let mut finite = true;
+    let mut part = |from: &[T], to: &mut [L]| {
+        for (to, &value) in to.iter_mut().zip(from) {
+            *to = of(value);
+            finite &= T::INTEGER || to.finite();
+        }
+    };
+    let n = to.len();
+    if n < CHUNK {
+        part(from, to);
+        return finite;
+    }
+    for start in (0..n).step_by(CHUNK) {
+        let start = start.min(n - CHUNK);
+        part(&from[start..][..CHUNK], &mut to[start..][..CHUNK]);
+    }
+    finite
 }
 
 /// A part of a line.

@@ -12,7 +12,7 @@
 
 use crate::simd::{Mask, Simd, VectorI16};
 use crate::steepest::rule::LABEL_CENTER;
-use crate::steepest::shared::{LINES, ROWS, Shared, Step, Weights, position};
+use crate::steepest::shared::{LINES, ROWS, Seen, Shared, Step, Weights, position};
 
 /// Labels of 8-bit integers where voxels are cubes.
 pub(crate) struct Bytes;
@@ -40,7 +40,7 @@ impl Shared for Bytes {
         simd: S,
         weights: &Weights,
         step: &Step<i16>,
-    ) {
+    ) -> Seen {
         // SAFETY: the caller's promise.
         unsafe {
             if step.gaps {
@@ -49,6 +49,7 @@ impl Shared for Bytes {
                 sweep::<S, EMIT, false>(simd, weights, step);
             }
         }
+        Seen { undecided: false, finite: true, negative_zero: false }
     }
 
     fn lower(nodes: &mut [i16], planes: usize) {
@@ -70,6 +71,7 @@ unsafe fn sweep<S: Simd, const EMIT: bool, const GAPS: bool>(simd: S, weights: &
     let corner: [i16; ROWS] = std::array::from_fn(|row| first - 18 + 3 * row as i16);
     let at = At { weights, step, plane: &plane, corner: &corner };
     for vector in 0..step.vectors(S::I16::LANES) {
+        step.ahead.prefetch(vector * S::I16::LANES);
         // SAFETY: the caller's promise.
         unsafe {
             let mut rows = (input::<S, 0>(simd, at, vector), input::<S, 1>(simd, at, vector));
@@ -86,7 +88,7 @@ unsafe fn sweep<S: Simd, const EMIT: bool, const GAPS: bool>(simd: S, weights: &
 #[derive(Clone, Copy)]
 struct At<'a> {
     weights: &'a Weights,
-    step: &'a Step<i16>,
+    step: &'a Step<'a, i16>,
     plane: &'a [i16; 3 * LINES],
     corner: &'a [i16; ROWS],
 }

@@ -2,7 +2,7 @@
 
 use crate::steepest::border::Source;
 use crate::steepest::rule::{Border, Rule};
-use crate::steepest::shared::{ROWS, Weights};
+use crate::steepest::shared::{Ahead, ROWS, Weights};
 use crate::volume::{ElementType, VolumeMut};
 
 /// Widest piece of a row: lines and nodes of a block of this width fit L1 and a part of L2. Pieces of 64 or 128
@@ -73,6 +73,29 @@ impl<'a> Job<'a> {
         let [_, y, x] = self.cuts.map(|cut| cut.count());
         let [cz, cy, cx] = &self.cuts;
         [cz.range(i / y / x), cy.range(i % y), cx.range(i / y % x)]
+    }
+
+    /// What the first step of the march through a block reads and writes.
+    pub fn ahead(&self, [z, y, x]: [[usize; 2]; 3]) -> Ahead {
+        let at = [z[0] as isize - 1, y[0] as isize - 1, x[0] as isize];
+        let (image, labels) = (self.source.image, &self.labels);
+        let size = image.element_type().size() as isize;
+        Ahead {
+            lines: image.address_of(at),
+            row: image.stride()[1].wrapping_mul(size),
+            plane: image.stride()[0].wrapping_mul(size),
+            labels: labels.address_of([at[0] - 1, at[1] + 1, at[2]]),
+            label_row: labels.stride()[1],
+            label_plane: labels.stride()[0],
+            size: size as usize,
+        }
+    }
+
+    /// A piece of a row without the voxels on skipped faces, if a vector is left then.
+    pub fn without_skipped(&self, x: [usize; 2], lanes: usize) -> [usize; 2] {
+        let inner =
+            [x[0] + usize::from(self.skipped(2, x[0])), x[1] - usize::from(self.skipped(2, x[1] - 1))];
+        if inner[0] + lanes <= inner[1] { inner } else { x }
     }
 
     /// Whether an index lies on a face that the rule skips.

@@ -1,10 +1,12 @@
 //! Steepest neighbour: the public call.
 
+mod best;
 mod border;
 mod direct;
 mod float;
 mod integer;
 mod job;
+mod lines;
 mod node;
 mod output;
 mod rule;

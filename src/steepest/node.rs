@@ -7,12 +7,18 @@ pub(crate) trait Form<S: Simd> {
     type Node: Copy;
     /// The smallest gaps so far.
     type Gaps: Copy;
+    /// What has been seen among the values.
+    type Watch: Copy;
     /// Vectors in memory of a node, and of the gaps.
     const NODE: usize;
     const GAPS: usize;
     /// Differences are integers within ±65535, or infinite where no neighbour exists.
     const INTEGERS: bool;
 
+    fn watch(simd: S) -> Self::Watch;
+    fn look(simd: S, value: S::F32, watch: &mut Self::Watch);
+    /// Whether all values were finite, and whether −0 was among them.
+    fn seen(simd: S, watch: Self::Watch) -> [bool; 2];
     fn node(simd: S, value: S::F32, code: S::F32) -> Self::Node;
     /// Value and code.
     fn split(simd: S, node: Self::Node) -> [S::F32; 2];
@@ -35,9 +41,26 @@ pub(crate) struct Guarded<S>(S);
 impl<S: Simd> Form<S> for Guarded<S> {
     type Node = [S::F32; 2];
     type Gaps = S::F32;
+    // The sum of all values times 0, and the lowest bits.
+    type Watch = [S::F32; 2];
     const NODE: usize = 2;
     const GAPS: usize = 1;
     const INTEGERS: bool = false;
+
+    #[inline(always)]
+    fn watch(simd: S) -> [S::F32; 2] {
+        [S::F32::splat(simd, 0.0); 2]
+    }
+    #[inline(always)]
+    fn look(simd: S, value: S::F32, watch: &mut [S::F32; 2]) {
+        watch[0] = value.mul_add(S::F32::splat(simd, 0.0), watch[0]);
+        watch[1] = watch[1].min_bits(value);
+    }
+    #[inline(always)]
+    fn seen(simd: S, watch: [S::F32; 2]) -> [bool; 2] {
+        let finite = watch[0].eq(watch[0]).not().bits() == 0;
+        [finite, watch[1].le_bits(S::F32::splat(simd, -0.0)).bits() != 0]
+    }
 
     #[inline(always)]
     fn node(_: S, value: S::F32, code: S::F32) -> [S::F32; 2] {
@@ -91,10 +114,19 @@ pub(crate) struct Exact<S>(S);
 impl<S: Simd> Form<S> for Exact<S> {
     type Node = S::F32;
     type Gaps = ();
+    type Watch = ();
     const NODE: usize = 1;
     const GAPS: usize = 0;
     const INTEGERS: bool = true;
 
+    #[inline(always)]
+    fn watch(_: S) {}
+    #[inline(always)]
+    fn look(_: S, _: S::F32, _: &mut ()) {}
+    #[inline(always)]
+    fn seen(_: S, _: ()) -> [bool; 2] {
+        [true, false]
+    }
     #[inline(always)]
     fn node(simd: S, value: S::F32, code: S::F32) -> S::F32 {
         value.mul_add(S::F32::splat(simd, 256.0), code)

@@ -67,7 +67,6 @@ impl Job<'_> {
             }
         }
         let at = [z, y, x[0]];
-        self.labels.prefetch_below(at, n);
         if let Some(slope) = &self.slope {
             slope.prefetch_below(at, n);
         }

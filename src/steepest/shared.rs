@@ -4,7 +4,7 @@
 //! neighbourhood is the labels', and a label is a code minus the code of the neighbourhood's corner. So nothing
 //! is added when a minimum changes its place from the plane below to the one above.
 
-use crate::simd::Simd;
+use crate::simd::{Simd, prefetch};
 use crate::steepest::border::LineElement;
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
 
@@ -32,16 +32,16 @@ pub(crate) trait Shared {
         simd: S,
         weights: &Weights,
         step: &Step<Self::Line>,
-    );
+    ) -> Seen;
 
     /// Makes the codes in a slot of nodes smaller by `planes` planes.
     fn lower(_nodes: &mut [Self::Line], _planes: usize) {}
 }
 
 /// One step of the march along z: plane p of the lines arrives, plane p − 1 of labels leaves.
-pub(crate) struct Step<L> {
-    /// Padded lines of planes p − 2, p − 1 and p: room for whole vectors, and 2 elements.
-    pub lines: [[*const L; LINES]; 3],
+pub(crate) struct Step<'a, L> {
+    /// Lines of planes p − 2, p − 1 and p: the width, or a vector if that is more, and 2 elements.
+    pub lines: [&'a [*const L; LINES]; 3],
     /// Nodes of plane p − 2, to be overwritten by plane p's; and of plane p − 1: `ROWS · KEPT` vectors for each
     /// vector of a row.
     pub nodes: [*mut L; 2],
@@ -52,13 +52,62 @@ pub(crate) struct Step<L> {
     /// Some neighbours do not exist.
     pub gaps: bool,
     /// Where the rows of output go.
-    pub rows: [RowOut; ROWS],
+    pub rows: &'a [RowOut; ROWS],
+    pub ahead: &'a Ahead,
 }
 
-impl<L> Step<L> {
+/// What the next step of the march will read and write, to be asked for ahead. All of it in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    pub lines: *const u8,
+    pub row: isize,
+    pub plane: isize,
+    pub labels: *const u8,
+    pub label_row: isize,
+    pub label_plane: isize,
+    /// An element of the image.
+    pub size: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    pub fn advance(&mut self) {
+        self.lines = self.lines.wrapping_offset(self.plane);
+        self.labels = self.labels.wrapping_offset(self.label_plane);
+    }
+
+    /// Asks for the cache lines that begin at voxel `x` of the block's rows.
+    #[inline(always)]
+    pub fn prefetch(&self, x: usize) {
+        if (x * self.size).is_multiple_of(64) {
+            let mut line = self.lines.wrapping_add(x * self.size);
+            for _ in 0..LINES {
+                prefetch(line);
+                line = line.wrapping_offset(self.row);
+            }
+            let mut labels = self.labels.wrapping_add(x);
+            for _ in 0..ROWS {
+                prefetch(labels);
+                labels = labels.wrapping_offset(self.label_row);
+            }
+        }
+    }
+}
+
+impl<L> Step<'_, L> {
     pub fn vectors(&self, lanes: usize) -> usize {
         self.width.div_ceil(lanes)
     }
+}
+
+/// What a kernel has seen in a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    /// There are flags.
+    pub undecided: bool,
+    /// No NaN and no infinity in plane p, and no −0: known to the kernels that read in place.
+    pub finite: bool,
+    pub negative_zero: bool,
 }
 
 /// Where vector `vector` of a row of `width` voxels begins.
@@ -72,7 +121,7 @@ pub(crate) fn position(vector: usize, lanes: usize, width: usize) -> usize {
 pub(crate) struct RowOut {
     /// Room for the width, and at least one vector.
     pub labels: *mut u8,
-    /// Bit i of `flags[j]`: voxel i of vector j is undecided.
+    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero when a step begins.
     pub flags: *mut u32,
     /// For slopes: the winning difference and its class. Room as for labels.
     pub differences: *mut f32,

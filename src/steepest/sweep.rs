@@ -1,8 +1,8 @@
 //! The traversal: how the image goes through the kernels, and the labels to the caller's memory.
 //!
 //! A task owns a block of the labels: `ROWS` rows, a piece of x, a range of planes. It marches along z. For every
-//! plane, the block's rows and one more on either side are copied into padded lines (`border.rs`), which stay
-//! in L1; the kernel takes the plane in, and the rows of the plane before leave: straight into the caller's array
+//! plane, the block's rows and one more on either side arrive (`lines.rs`): in place, or as padded copies, which stay
+//! in L1. The kernel takes the plane in, and the rows of the plane before leave: straight into the caller's array
 //! where its rows are contiguous bytes, else over a row of scratch. The rare undecided voxel is redone by the
 //! definition, then mask and skipped faces are applied (`output.rs`). Blocks overlap by one voxel in what they
 //! read, never in what they write.
@@ -13,22 +13,15 @@
 use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Line, LineElement, Pixel, with_pixel};
 use crate::steepest::direct::{self, Neighborhood};
 use crate::steepest::float::{Float, Keys};
 use crate::steepest::integer::Bytes;
 use crate::steepest::job::{Job, WIDEST, Way};
+use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::output::slopes_of;
 use crate::steepest::rule::{Border, Rule};
-use crate::steepest::shared::{LINES, ROWS, RowOut, Shared, Step, Weights, position};
-use crate::volume::{Element, ElementType};
-
-/// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
-const PADDED: usize = WIDEST + 2;
-/// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
-const LEAD: usize = 31;
-const LINE: usize = LEAD + PADDED + 31;
-const _: () = assert!(LINE.is_multiple_of(32));
+use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
+use crate::volume::ElementType;
 
 /// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
 const REDO: usize = 32;
@@ -52,7 +45,7 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub fn new(job: &Job) -> Result<Self, Error> {
-        const THREE: usize = 3 * LINES;
+        const THREE: usize = THREE_PLANES;
         let (single, bytes, double, kept, byte_kept) = match job.way {
             Way::Bytes => (0, THREE, 0, 0, Bytes::KEPT),
             Way::Keys => (THREE, 0, THREE, Keys::KEPT, 0),
@@ -63,10 +56,10 @@ impl Workspace {
         let nodes = || Scratch::new(kept * ROWS * WIDEST);
         let byte_nodes = || Scratch::new(byte_kept * ROWS * WIDEST);
         Ok(Workspace {
-            single: Scratch::new(single * LINE)?,
-            bytes: Scratch::new(bytes * LINE)?,
-            double: Scratch::new(double * LINE)?,
-            marks: Scratch::new(double * LINE)?,
+            single: Scratch::new(single)?,
+            bytes: Scratch::new(bytes)?,
+            double: Scratch::new(double)?,
+            marks: Scratch::new(double)?,
             nodes: [nodes()?, nodes()?],
             byte_nodes: [byte_nodes()?, byte_nodes()?],
             labels: Scratch::new(ROWS * LINE)?,
@@ -137,77 +130,19 @@ struct Rows<'a> {
     marks: &'a mut [f64],
 }
 
-/// The lines of one plane of a block, to be filled: a kernel of its own.
-struct Fill<'a, 'b, L> {
-    job: &'a Job<'b>,
-    block: [[usize; 2]; 3],
-    /// Which plane of the march.
-    t: usize,
-    lines: &'a mut [L],
-    /// Empty, or like `lines`.
-    marks: &'a mut [f64],
-    contents: &'a mut [[Content; LINES]; 3],
-}
-
-impl<L: LineElement> Kernel for Fill<'_, '_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        with_pixel!(self.job.source.image.element_type(), T => {
-            if L::TAKES.contains(&T::TYPE) {
-                self.run_on::<T>();
-            } else {
-                unreachable!("{:?} in lines of {:?}", T::TYPE, L::TYPE)
-            }
-        });
-    }
-}
-
-impl<L: LineElement> Fill<'_, '_, L> {
-    #[inline(always)]
-    fn run_on<T: Pixel>(self) {
-        let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
-        for (row, content) in contents[t % 3].iter_mut().enumerate() {
-            let place = place(t, row);
-            let end = place + x[1] - x[0] + 2;
-            let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
-            let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
-            // A last block may have fewer rows; lines past the one below them are nobody's.
-            *content = if at[1] <= y[1] as isize {
-                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
-            } else {
-                EMPTY
-            };
-        }
-    }
-}
-
-const EMPTY: Content = Content { finite: true, complete: true };
-
-/// Where line `row` of plane `t` of the march begins.
-fn place(t: usize, row: usize) -> usize {
-    (t % 3 * LINES + row) * LINE + LEAD
-}
-
-/// Whether all nine lines around a row of output satisfy `test`.
-fn all_around(contents: &[[Content; LINES]; 3], row: usize, test: impl Fn(&Content) -> bool) -> bool {
-    contents.iter().all(|plane| plane[row..row + 3].iter().all(&test))
-}
-
 /// A step of a kernel of shared minima, as a kernel of its own.
 struct Advance<'a, K: Shared, const EMIT: bool, const SLOPE: bool> {
     weights: &'a Weights,
-    step: Step<K::Line>,
+    step: &'a Step<'a, K::Line>,
 }
 
 impl<K: Shared, const EMIT: bool, const SLOPE: bool> Kernel for Advance<'_, K, EMIT, SLOPE> {
-    type Output = ();
+    type Output = Seen;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) -> Seen {
         // SAFETY: `march` has laid the memory out as `Shared::step` wants it.
-        unsafe { K::step::<S, EMIT, SLOPE>(simd, self.weights, &self.step) };
+        unsafe { K::step::<S, EMIT, SLOPE>(simd, self.weights, self.step) }
     }
 }
 
@@ -244,60 +179,83 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     rows: Rows,
 ) {
     let Some(weights) = &job.weights else { unreachable!("a way without weights") };
-    let [z, y, x] = block;
-    let n = x[1] - x[0];
+    let [z, y, full] = block;
     let lanes = K::lanes::<S>();
+    let x = job.without_skipped(full, lanes);
+    let n = x[1] - x[0];
     let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
+    let plain = straight && job.source.mask.is_none() && job.slope.is_none();
     let Memory { lines, mut nodes } = memory;
-    let mut contents = [[EMPTY; LINES]; 3];
+    let mut lines = Lines::new(job, [z, y, x], lines, &mut []);
     let table = job.rule.class_weights().unwrap_or([0.0; 8]);
+    let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
+        labels: rows.labels[row * LINE..].as_mut_ptr(),
+        flags: rows.flags[row * WIDEST..].as_mut_ptr(),
+        differences: rows.differences[row * LINE..].as_mut_ptr(),
+        classes: rows.classes[row * LINE..].as_mut_ptr(),
+    });
+    let mut ahead = job.ahead([z, y, x]);
+    let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
     let mut plane = 0;
     for t in 0..z[1] - z[0] + 2 {
-        let fill = Fill { job, block, t, lines: &mut *lines, marks: &mut [], contents: &mut contents };
-        dispatch(S::ISA, fill);
+        lines.arrive::<S>(t);
+        ahead.advance();
         if plane == K::LAST_PLANE {
             nodes.iter_mut().for_each(|slot| K::lower(slot, plane - 2));
             plane = 2;
         }
+        let emit = t >= 2;
         let z = (z[0] + t).wrapping_sub(2);
-        let target = |row: usize| -> Option<*mut u8> {
-            let y = y[0] + row;
-            // SAFETY: the voxel lies within the shape, and `straight` means U8.
-            (straight && t >= 2 && y < block[1][1]).then(|| unsafe { job.labels.at([z, y, x[0]]) })
-        };
+        if emit && straight {
+            for (y, out) in (y[0]..y[1]).zip(&mut out) {
+                // SAFETY: the voxel lies within the shape, and `straight` means U8.
+                out.labels = unsafe { job.labels.at([z, y, x[0]]) };
+            }
+        }
         let step = Step {
-            lines: [t + 1, t + 2, t].map(|t| std::array::from_fn(|row| lines[place(t, row)..].as_ptr())),
+            lines: [lines.starts(t + 1), lines.starts(t + 2), lines.starts(t)],
             nodes: [t, t + 1].map(|t| nodes[t % 2].as_mut_ptr()),
             plane,
             width: n,
-            gaps: contents.iter().flatten().any(|content| !content.complete),
-            rows: std::array::from_fn(|row| RowOut {
-                labels: target(row).unwrap_or(rows.labels[row * LINE..].as_mut_ptr()),
-                flags: rows.flags[row * WIDEST..].as_mut_ptr(),
-                differences: rows.differences[row * LINE..].as_mut_ptr(),
-                classes: rows.classes[row * LINE..].as_mut_ptr(),
-            }),
+            gaps: !lines.complete(),
+            rows: &out,
+            ahead: &ahead,
         };
         plane += 1;
         let vectors = step.vectors(lanes);
-        if t < 2 {
-            dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step });
+        if !emit {
+            lines.note(t, dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step: &step }));
             continue;
         }
-        dispatch(S::ISA, Advance::<K, true, SLOPE> { weights, step });
+        let seen = dispatch(S::ISA, Advance::<K, true, SLOPE> { weights, step: &step });
+        lines.note(t, seen);
+        let decided = !seen.undecided && lines.finite();
         for (row, y) in (y[0]..y[1]).enumerate() {
             if job.skipped(0, z) || job.skipped(1, y) {
-                job.write_zeros([z, y], x);
+                job.write_zeros([z, y], full);
                 continue;
             }
-            let labels = match target(row) {
+            if plain {
+                for face in faces.into_iter().flatten() {
+                    // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
+                    unsafe { *out[row].labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
+                }
+                if decided {
+                    continue;
+                }
+            } else {
+                job.write_zeros([z, y], [full[0], x[0]]);
+                job.write_zeros([z, y], [x[1], full[1]]);
+            }
+            let labels = if straight {
                 // SAFETY: the row's n labels are adjacent, and this task's alone.
-                Some(start) => unsafe { std::slice::from_raw_parts_mut(start, n) },
-                None => &mut rows.labels[row * LINE..][..n],
+                unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) }
+            } else {
+                &mut rows.labels[row * LINE..][..n]
             };
             let flags = &rows.flags[row * WIDEST..][..vectors];
             let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
-            if undecided as usize > n / REDO || !all_around(&contents, row, |content| content.finite) {
+            if undecided as usize > n / REDO || !lines.finite_around(row) {
                 direct_row::<S>(job, [z, y], x, labels, rows.slopes, rows.double, rows.marks);
             } else {
                 if SLOPE {
@@ -316,10 +274,14 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                     }
                 }
             }
-            job.finish(simd, [z, y], x, labels, rows.slopes, target(row).is_some());
+            job.finish(simd, [z, y], x, labels, rows.slopes, straight);
+        }
+        if seen.undecided {
+            rows.flags.fill(0);
         }
     }
 }
+
 /// One voxel by the definition.
 #[inline(never)]
 fn redo(job: &Job, voxel: [usize; 3], label: &mut u8, slope: &mut f64) {
@@ -334,53 +296,31 @@ fn direct_row<S: Simd>(
     x: [usize; 2],
     labels: &mut [u8],
     slopes: &mut [f64],
-    lines: &mut [f64],
+    values: &mut [f64],
     marks: &mut [f64],
 ) {
     // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
-    let mut contents = [[EMPTY; LINES]; 3];
+    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks);
     for t in 0..3 {
-        let block = [[z, z + 1], [y, y + 1], x];
-        dispatch(
-            S::ISA,
-            Fill { job, block, t, lines: &mut *lines, marks: &mut *marks, contents: &mut contents },
-        );
+        lines.arrive::<S>(t);
     }
     let mut row = [0; LINE];
-    let around = neighborhood(2, 0, lines, marks, &contents);
+    let around = lines.neighborhood(2, 0);
     let width = x[1] - x[0];
     dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels: &mut row, slopes });
     labels.copy_from_slice(&row[..width]);
-}
-
-/// The neighbourhood of row `row` of a block, plane `t` being the last that has arrived.
-fn neighborhood(
-    t: usize,
-    row: usize,
-    lines: &[f64],
-    marks: &[f64],
-    contents: &[[Content; LINES]; 3],
-) -> Neighborhood {
-    let place = |i: usize| place(t + 1 + i / 3, row + i % 3);
-    Neighborhood {
-        lines: std::array::from_fn(|i| lines[place(i)..].as_ptr()),
-        marks: std::array::from_fn(|i| marks[place(i)..].as_ptr()),
-        complete: all_around(contents, row, |content| content.complete),
-    }
 }
 
 /// A block by the definition's arithmetic in vectors.
 #[inline(always)]
 fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let [z, y, x] = block;
-    let Rows { labels, slopes, double: lines, marks, .. } = rows;
-    let mut contents = [[EMPTY; LINES]; 3];
+    let Rows { labels, slopes, double: values, marks, .. } = rows;
+    // Without gaps nobody looks at the marks.
     let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
+    let mut lines = Lines::new(job, block, values, if gaps { marks } else { &mut [] });
     for t in 0..z[1] - z[0] + 2 {
-        // Without gaps nobody looks at the marks.
-        let marked = if gaps { &mut *marks } else { &mut [] };
-        let fill = Fill { job, block, t, lines: &mut *lines, marks: marked, contents: &mut contents };
-        dispatch(S::ISA, fill);
+        lines.arrive::<S>(t);
         if t < 2 {
             continue;
         }
@@ -390,7 +330,7 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
                 job.write_zeros([z, y], x);
                 continue;
             }
-            let around = neighborhood(t, row, lines, marks, &contents);
+            let around = lines.neighborhood(t, row);
             let width = x[1] - x[0];
             dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
             job.finish(simd, [z, y], x, &mut labels[..width], slopes, false);

@@ -1,6 +1,9 @@
 /* What can be wrong with arrays: NULL, shapes, strides, alignment, element types, overlaps. */
 #include "bad_input.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void spoil_arrays(void)
 {
     STEEPEST(VOXLANE_ERR_NULL, "image", call.image_argument = NULL);
@@ -70,8 +73,23 @@ static void spoil_grids(void)
     GAUSSIANS(VOXLANE_ERR_DTYPE, "grid: dtype is 77", call.grid.values.dtype = 77);
 }
 
+/* The text of an overlap has the first and the end address of either array. */
+static void names_addresses(const void *first, size_t bytes)
+{
+    char range[64];
+    snprintf(range, sizeof range, "(0x%llx to 0x%llx)", (unsigned long long)(uintptr_t)first,
+             (unsigned long long)((uintptr_t)first + bytes));
+    expect(strstr(voxlane_last_error(), range) != NULL, __LINE__, range);
+}
+
 static void spoil_apartness(void)
 {
+    STEEPEST(VOXLANE_ERR_OVERLAP, "labels (0x", call.labels.data = memory.image + 1);
+    names_addresses(memory.image, VOXELS * sizeof(float));
+    names_addresses(memory.image + 1, VOXELS * sizeof(float));
+    GAUSSIANS(VOXLANE_ERR_OVERLAP, "grid (0x", call.grid.values.data = memory.sigmas);
+    names_addresses(memory.sigmas, 3 * CENTERS * sizeof(double));
+    names_addresses(memory.sigmas, VOXELS * sizeof(double));
     STEEPEST(VOXLANE_ERR_OVERLAP, "labels", call.labels.data = memory.image);
     STEEPEST(VOXLANE_ERR_OVERLAP, "image", call.labels.data = memory.image + VOXELS - 1);
     STEEPEST(VOXLANE_ERR_OVERLAP, "mask", (call.labels.data = memory.mask, call.labels.dtype = VOXLANE_U8));

@@ -1,4 +1,7 @@
-/* Many threads at once, threads that come and go, and each thread's own last error. */
+/*
+ * threads [few]: many threads at once, threads that come and go, and each thread's own last error. Few of each where
+ * every instruction is watched.
+ */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,7 @@ struct caller {
 };
 
 static pthread_barrier_t all_here;
+static int rounds = ROUNDS;
 
 static void *call_at_once(void *argument)
 {
@@ -31,7 +35,7 @@ static void *call_at_once(void *argument)
     options.minima = 1000 + (int32_t)(caller->threads * 100);
     snprintf(own, sizeof own, "minima is %d", options.minima);
     pthread_barrier_wait(&all_here);
-    for (round = 0; round < ROUNDS && caller->wrong == 0; ++round) {
+    for (round = 0; round < rounds && caller->wrong == 0; ++round) {
         voxlane_status status = voxlane_steepest(&source, &target, &options);
         caller->wrong = work(caller->threads);
         caller->foreign_error |= status != VOXLANE_ERR_OPTION || strstr(voxlane_last_error(), own) == NULL;
@@ -57,28 +61,31 @@ static void start(struct caller *caller, void *(*run)(void *), int32_t threads)
         abort();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct caller callers[THREADS];
     struct caller one;
+    const int few = argc > 1 && strcmp(argv[1], "few") == 0;
+    const int at_once = few ? 4 : THREADS, short_lived = few ? 5 : SHORT_LIVED;
     int32_t threads;
     int i;
 
+    rounds = few ? 1 : ROUNDS;
     work_prepare();
-    for (threads = 1; threads <= 8; ++threads)
+    for (threads = 1; threads <= (few ? 3 : 8); ++threads)
         CHECK(work(threads) == 0, "the bits with %d threads are those with one: %d", threads, work(threads));
 
-    if (pthread_barrier_init(&all_here, NULL, THREADS) != 0)
+    if (pthread_barrier_init(&all_here, NULL, (unsigned)at_once) != 0)
         abort();
-    for (i = 0; i < THREADS; ++i)
+    for (i = 0; i < at_once; ++i)
         start(&callers[i], call_at_once, i % 8 + 1);
-    for (i = 0; i < THREADS; ++i) {
+    for (i = 0; i < at_once; ++i) {
         pthread_join(callers[i].thread, NULL);
         CHECK(callers[i].wrong == 0, "thread %d with %d threads: %d", i, callers[i].threads, callers[i].wrong);
         CHECK(callers[i].foreign_error == 0, "thread %d sees another one's error", i);
     }
 
-    for (i = 0; i < SHORT_LIVED; ++i) {
+    for (i = 0; i < short_lived; ++i) {
         start(&one, call_once_and_end, i % 4 + 1);
         pthread_join(one.thread, NULL);
         CHECK(one.wrong == 0 && one.foreign_error == 0, "short-lived thread %d: %d", i, one.wrong);

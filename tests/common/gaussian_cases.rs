@@ -45,8 +45,10 @@ impl Case {
             shape[random.below(3)] = 1;
         }
         let spacing = [0; 3].map(|_| if random.chance(30) { 1.0 } else { random.uniform(0.1, 3.0) });
-        let origin = [0; 3].map(|_| if random.chance(30) { 0.0 } else { random.uniform(-100.0, 100.0) });
-        let eps = random.pick(&[0.0, 1e-6, 1e-6, 1e-6, 1e-3, 0.5, 1e-12, 1e-20, 1e-60, 0.999]);
+        let far = random.pick(&[1.0, 1.0, 1.0, 1e3]);
+        let origin =
+            [0; 3].map(|_| if random.chance(30) { 0.0 } else { far * random.uniform(-100.0, 100.0) });
+        let eps = random.pick(&[0.0, 0.0, 1e-6, 1e-6, 1e-6, 1e-3, 0.1, 0.5, 1e-12, 1e-20, 1e-60, 0.999]);
         let machine = if wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let support = random.pick(&[Support::Box, Support::Ball]);
         let layout = random.pick(&[
@@ -139,6 +141,38 @@ impl Case {
             step: [0; 3].map(|_| random.pick(&[1, 1, 1, -1, 2, -3])),
             eps,
         }
+    }
+
+    /// The options, by name.
+    pub fn options(&self) -> Vec<String> {
+        let Definition { periodic, normalization, support, sampling, .. } = self.definition;
+        let wide = |wide: bool| if wide { "F64" } else { "F32" };
+        let amplitudes = if self.all_amplitudes_one { "1" } else { "each" };
+        let eps = match self.eps {
+            0.0 => "0",
+            0.5 => "0.5",
+            e if e > 0.01 => "large",
+            e if e < 1e-13 => "tiny",
+            _ => "usual",
+        };
+        let stride = if self.step == [1; 3] { "1" } else { "other" };
+        vec![
+            format!("normalization {normalization:?}"),
+            format!("support {support:?}"),
+            format!("sampling {sampling:?}"),
+            format!("periodic-0 {}", periodic[0]),
+            format!("periodic-1 {}", periodic[1]),
+            format!("periodic-2 {}", periodic[2]),
+            format!("sigmas {:?}", self.layout),
+            format!("centres {}", wide(self.wide_centers)),
+            format!("grid {}", wide(self.wide_grid)),
+            format!("amplitudes {amplitudes}"),
+            format!("accumulate {}", self.accumulate),
+            format!("eps {eps}"),
+            format!("stride {stride}"),
+            format!("permutation {:?}", self.permutation),
+            format!("threads {}", self.threads),
+        ]
     }
 
     /// What the grid holds before the call.

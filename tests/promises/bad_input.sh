@@ -20,12 +20,15 @@ ISA=-9 THREAD=-11
 refused_environment() {
     expect "$1" env "$1" "$folder/bad_input" environment "$2" "$3"
 }
-for value in avx3 AVX-512 sse2 portable,avx2 " " 2 ''$'\xff'; do
-    refused_environment "VOXLANE_ISA=$value" $ISA VOXLANE_ISA
+for value in avx3 AVX-512 sse2 portable,avx2 " " 2; do
+    refused_environment "VOXLANE_ISA=$value" $ISA "VOXLANE_ISA is \"$value\","
 done
-for value in abc -1 2.5 1e3 99999999999999999999 2147483648 ''$'\xff'; do
-    refused_environment "VOXLANE_THREADS=$value" $THREAD VOXLANE_THREADS
+for value in abc -1 2.5 1e3 99999999999999999999 2147483648; do
+    refused_environment "VOXLANE_THREADS=$value" $THREAD "VOXLANE_THREADS is \"$value\","
 done
+# What is no text or more than one line is quoted so that it is one.
+refused_environment 'VOXLANE_ISA='$'\xff' $ISA 'VOXLANE_ISA is "\xFF",'
+refused_environment 'VOXLANE_THREADS='$'\xff\n' $THREAD 'VOXLANE_THREADS is "\xFF\n",'
 for setting in VOXLANE_ISA= VOXLANE_ISA=portable VOXLANE_THREADS= VOXLANE_THREADS=0 VOXLANE_THREADS=3; do
     expect "$setting" env "$setting" "$folder/bad_input"
 done

@@ -6,6 +6,10 @@
 #include <cstdlib>
 #include <vector>
 
+#if defined(__cpp_lib_mdspan)
+#include <mdspan>
+#endif
+
 std::size_t sum_in_second_unit();
 
 namespace {
@@ -25,7 +29,7 @@ template <class Element> struct column_major {
     voxlane::extents shape;
 
     static constexpr std::size_t rank() { return 3; }
-    Element *data_handle() const { return values; }
+    Element *const &data_handle() const { return values; }
     std::size_t extent(std::size_t axis) const { return shape[axis]; }
     std::size_t stride(std::size_t axis) const {
         return axis == 0 ? 1 : axis == 1 ? shape[0] : shape[0] * shape[1];
@@ -136,7 +140,8 @@ void errors_carry_the_status() {
         expect(std::string(error.what()).find("6, 6") != std::string::npos, "the text has the numbers");
     }
     expect(status == VOXLANE_ERR_SHAPE, "error::status");
-    expect(noexcept(voxlane::try_steepest(voxlane_array{}, voxlane_array_mut{})), "try_steepest is noexcept");
+    static_assert(noexcept(voxlane::try_steepest(voxlane_array{}, voxlane_array_mut{})));
+    static_assert(noexcept(voxlane::try_sum_gaussians(voxlane::gaussians<float>{}, voxlane::grid{})));
     expect(voxlane::try_steepest(voxlane::view<const float>(nullptr, shape), voxlane::view(wrong.data(), shape)) ==
                VOXLANE_ERR_NULL,
            "try_steepest returns the status");
@@ -217,6 +222,32 @@ void gaussians_add_up() {
     expect(status == VOXLANE_ERR_VALUE, "a negative sigma");
 }
 
+#if defined(__cpp_lib_mdspan)
+void mdspans() {
+    const std::vector<float> values = image();
+    std::vector<std::uint8_t> plain(voxels), rows(voxels), columns(voxels), part(voxels, 99);
+    const voxlane::steepest_options options{.minima = voxlane::minima::flat};
+    voxlane::steepest(voxlane::view(values.data(), shape), voxlane::view(plain.data(), shape), options);
+
+    const std::mdspan<const float, std::extents<std::size_t, 5, 6, 7>> source(values.data());
+    std::mdspan target(rows.data(), 5, 6, 7);
+    voxlane::steepest(voxlane::view(source), voxlane::view(target), options);
+    expect(rows == plain, "mdspan, the last extent contiguous");
+
+    std::mdspan<std::uint8_t, std::dextents<int, 3>, std::layout_left> left(columns.data(), 5, 6, 7);
+    voxlane::steepest(voxlane::view(source), voxlane::view(left), options);
+    std::mdspan<std::uint8_t, std::dextents<std::size_t, 3>, std::layout_stride> strided(
+        part.data(), std::layout_stride::mapping(std::dextents<std::size_t, 3>(5, 6, 7), std::array{1, 35, 5}));
+    voxlane::steepest(voxlane::view(source), voxlane::view(strided), options);
+    for (std::size_t z = 0; z < 5; ++z)
+        for (std::size_t y = 0; y < 6; ++y)
+            for (std::size_t x = 0; x < 7; ++x) {
+                expect(columns[z + 5 * (y + 6 * x)] == plain[at(z, y, x)], "mdspan, layout_left");
+                expect(part[z + 35 * y + 5 * x] == plain[at(z, y, x)], "mdspan, layout_stride");
+            }
+}
+#endif
+
 #if __cplusplus >= 202002L
 void designated_initialisers_and_spans() {
     const std::vector<float> values = image();
@@ -257,6 +288,9 @@ int main() {
     errors_carry_the_status();
     callbacks_cancel_and_throw();
     gaussians_add_up();
+#if defined(__cpp_lib_mdspan)
+    mdspans();
+#endif
 #if __cplusplus >= 202002L
     designated_initialisers_and_spans();
 #endif

@@ -1,14 +1,19 @@
 """What voxlane.py promises. Run with PYTHONPATH=include; needs no test framework."""
 
+import concurrent.futures
 import ctypes
+import io
 import itertools
 import math
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import numpy
 
@@ -211,6 +216,10 @@ def test_wrong_arguments():
     raises(ValueError, "2 axes", voxlane.steepest, image[0])
     raises(ValueError, "'downhill'", voxlane.steepest, image, direction="downhill")
     raises(ValueError, "not 1 or 3", voxlane.steepest, image, spacing=(1, 2))
+    raises(ValueError, "spacing is 0", voxlane.steepest, image, spacing=0)
+    raises(ValueError, f"threads is {2**32 + 1}", voxlane.steepest, image, threads=2**32 + 1)
+    raises(ValueError, "threads is -1", voxlane.steepest, image, threads=-1)
+    raises(TypeError, "numpy.abs(image)", voxlane.steepest, image.astype("c8"))
     raises(ValueError, "not 27", voxlane.steepest, image, weights=[1.0] * 26)
     raises(TypeError, "mask != 0", voxlane.steepest, image, mask=numpy.ones(image.shape, int))
     raises(TypeError, "not a NumPy array", voxlane.steepest, image, out=image.tolist())
@@ -252,6 +261,79 @@ def test_progress():
 
     raises(ZeroDivisionError, "mine", voxlane.steepest, image, progress=fail)
     voxlane.steepest(image, progress=True)
+
+
+class Terminal(io.StringIO):
+    """What a progress bar writes, as if it were seen."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_bar():
+    image = random_image((30, 40, 50), "f4")
+    for with_tqdm in (True, False):
+        hidden = {} if with_tqdm else {"tqdm": None, "tqdm.auto": None}
+        with mock.patch.dict(sys.modules, hidden), mock.patch.object(sys, "stderr", Terminal()) as shown:
+            voxlane.steepest(image, progress=True)
+            voxlane.sum_gaussians([[1.0, 2.0, 3.0]], 1.0, (8, 8, 8), progress=True)
+        text = shown.getvalue()
+        for title in ("steepest", "sum_gaussians"):
+            assert re.search(rf"{title}: +100 ?%", text), f"tqdm {with_tqdm}: {text!r}"
+        assert ("|" in text) == with_tqdm and text.endswith("\n")
+    # Not on a terminal and without tqdm, nothing is written.
+    silent = mock.patch.dict(sys.modules, {"tqdm": None, "tqdm.auto": None})
+    with silent, mock.patch.object(sys, "stderr", io.StringIO()) as shown:
+        voxlane.steepest(image, progress=True)
+    assert shown.getvalue() == ""
+
+
+def fork_in_callback(returns):
+    """Forks in the middle of a call: the child's exit status, and whether the parent's result is right."""
+    arguments = {**LONG, "centers": LONG["centers"][:30_000], "threads": 3}
+    expected = voxlane.sum_gaussians(**arguments)
+    small = random_image((30, 40, 50), "f4")
+    labels = voxlane.steepest(small)
+    parent, children = os.getpid(), []
+
+    def fork(fraction):
+        if fraction < 0.2 or fraction == 1 or children:
+            return
+        children.append(os.fork())
+        if children[0] == 0:
+            signal.alarm(60)
+            right = numpy.array_equal(voxlane.steepest(small, threads=3), labels)
+            if not (returns and right):
+                os._exit(0 if right else 1)
+
+    try:
+        found = voxlane.sum_gaussians(**arguments, progress=fork)
+    except voxlane.Error as error:
+        if os.getpid() == parent:
+            raise
+        right = error.status == -12 and "forked child" in str(error)
+        again = numpy.array_equal(voxlane.sum_gaussians(**arguments), expected)
+        os._exit(0 if right and again else 2)
+    if os.getpid() != parent:
+        os._exit(0 if numpy.array_equal(found, expected) else 3)
+    assert numpy.array_equal(found, expected), "the parent's result"
+    assert children, "no report in the middle"
+    return os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])
+
+
+def test_fork_in_a_callback():
+    assert fork_in_callback(returns=False) == 0
+    assert fork_in_callback(returns=True) == 0
+
+
+def test_multiprocessing():
+    image = random_image((30, 40, 50), "f4")
+    labels = voxlane.steepest(image, threads=3)
+    for method in ("fork", "spawn"):
+        # A pool's workers that die would be waited for without end.
+        with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
+            for found in pool.map(voxlane.steepest, [image] * 6, timeout=60):
+                assert numpy.array_equal(found, labels), method
 
 
 def test_control_c():
@@ -314,11 +396,13 @@ def test_the_search_for_the_library():
     assert missing.returncode != 0 and "/nowhere/libvoxlane.so" in missing.stderr
 
 
-tests = [value for name, value in list(globals().items()) if name.startswith("test_")]
-for test in tests:
-    try:
-        test()
-    except BaseException:
-        print(f"FAILED: {test.__name__}")
-        raise
-print(f"voxlane.py: {len(tests)} tests passed")
+# A process that multiprocessing spawns imports this file, too.
+if __name__ == "__main__":
+    tests = [value for name, value in list(globals().items()) if name.startswith("test_")]
+    for test in tests:
+        try:
+            test()
+        except BaseException:
+            print(f"FAILED: {test.__name__}")
+            raise
+    print(f"voxlane.py: {len(tests)} tests passed")

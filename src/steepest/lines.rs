@@ -1,0 +1,204 @@
+//! The lines around a block: for every plane of the march, where its rows are to be read.
+//!
+//! Rows of an f32 image that can be read as they are, are read in place: they have all their neighbours along x, no
+//! mask, and nothing to be turned round. All others are copied into padded lines (`border.rs`), which stay in L1.
+//! A plane is read in place as a whole, or copied as a whole. What a copy would have found out, whether there is
+//! NaN, infinity or −0 in a line, the kernel then reports.
+
+use crate::simd::{Kernel, Simd, dispatch};
+use crate::steepest::border::{Content, Line, LineElement, Pixel, with_pixel};
+use crate::steepest::direct::Neighborhood;
+use crate::steepest::job::{Job, WIDEST};
+use crate::steepest::rule::Direction;
+use crate::steepest::shared::{LINES, Seen};
+use crate::volume::{Element, ElementType};
+
+/// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
+const PADDED: usize = WIDEST + 2;
+/// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
+const LEAD: usize = 31;
+/// Elements of memory for a padded line.
+pub(crate) const LINE: usize = LEAD + PADDED + 31;
+const _: () = assert!(LINE.is_multiple_of(32));
+/// Elements of memory for the padded lines of a block.
+pub(crate) const THREE_PLANES: usize = 3 * LINES * LINE;
+
+/// Lanes of a vector of f32 on the tier with the longest.
+const MOST_LANES: usize = 16;
+
+const EMPTY: Content = Content { finite: true, complete: true };
+
+/// The lines of the last three planes of a march. Plane t of the march is plane z − 1 + t of the image, z being the
+/// block's first.
+pub(crate) struct Lines<'a, 'b, L> {
+    job: &'a Job<'b>,
+    block: [[usize; 2]; 3],
+    values: &'a mut [L],
+    /// Empty, or like `values`.
+    marks: &'a mut [f64],
+    /// Planes may be read in place.
+    in_place: bool,
+    /// By t modulo 3.
+    planes: [Plane<L>; 3],
+}
+
+struct Plane<L> {
+    starts: [*const L; LINES],
+    contents: [Content; LINES],
+    finite: bool,
+    complete: bool,
+    in_place: bool,
+}
+
+impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
+    pub fn new(job: &'a Job<'b>, block: [[usize; 2]; 3], values: &'a mut [L], marks: &'a mut [f64]) -> Self {
+        let image = job.source.image;
+        let [_, y, x] = block;
+        // All lines exist, hold a voxel more at either end, and are long enough not to be read past their end.
+        let inside = x[0] > 0 && x[1] < image.shape()[2] && y[0] > 0 && y[0] + LINES - 2 < image.shape()[1];
+        let inside = inside && x[1] - x[0] >= MOST_LANES;
+        let in_place = inside
+            && L::IN_PLACE == Some(image.element_type())
+            && image.stride()[2] == 1
+            && job.source.mask.is_none()
+            && job.source.direction == Direction::Descent;
+        let plane = || Plane {
+            starts: [std::ptr::null(); LINES],
+            contents: [EMPTY; LINES],
+            finite: true,
+            complete: true,
+            in_place: false,
+        };
+        Lines { job, block, values, marks, in_place, planes: [plane(), plane(), plane()] }
+    }
+
+    /// Lets plane `t` of the march in.
+    pub fn arrive<S: Simd>(&mut self, t: usize) {
+        let Lines { job, block, values, marks, .. } = self;
+        let plane = &mut self.planes[t % 3];
+        let image = job.source.image;
+        let [z, y, x] = *block;
+        let at = z[0] as isize - 1 + t as isize;
+        if self.in_place && at >= 0 && at < image.shape()[0] as isize {
+            let step = image.stride()[1];
+            // SAFETY: `new` has checked that the first voxel of the first line and all lines lie within the image.
+            let first = unsafe { image.at::<L>([at as usize, y[0] - 1, x[0] - 1]) }.cast_const();
+            for (row, start) in plane.starts.iter_mut().enumerate() {
+                *start = first.wrapping_offset(row as isize * step);
+            }
+            plane.contents = [EMPTY; LINES];
+            (plane.finite, plane.complete, plane.in_place) = (true, true, true);
+            return;
+        }
+        dispatch(S::ISA, Fill { job, block: *block, t, lines: values, marks, contents: &mut plane.contents });
+        for (row, start) in plane.starts.iter_mut().enumerate() {
+            *start = values[place(t, row)..].as_ptr();
+        }
+        plane.finite = plane.contents.iter().all(|content| content.finite);
+        plane.complete = plane.contents.iter().all(|content| content.complete);
+        plane.in_place = false;
+    }
+
+    /// Hands in what the kernel has seen in plane `t`.
+    pub fn note(&mut self, t: usize, seen: Seen) {
+        let plane = &mut self.planes[t % 3];
+        if !plane.in_place {
+            return;
+        }
+        if !seen.finite {
+            plane.finite = false;
+            plane.contents = [Content { finite: false, complete: true }; LINES];
+        }
+        // From now on copies make −0 to +0.
+        if seen.negative_zero && !self.job.source.signed_zeros {
+            self.in_place = false;
+        }
+    }
+
+    /// Where the lines of plane `t` begin, one voxel before the block.
+    pub fn starts(&self, t: usize) -> &[*const L; LINES] {
+        &self.planes[t % 3].starts
+    }
+
+    /// All voxels of the three planes are finite.
+    pub fn finite(&self) -> bool {
+        self.planes.iter().all(|plane| plane.finite)
+    }
+
+    /// All voxels around row `row` of the block are finite.
+    pub fn finite_around(&self, row: usize) -> bool {
+        self.around(row, |content| content.finite)
+    }
+
+    /// All voxels of the three planes have all their neighbours.
+    pub fn complete(&self) -> bool {
+        self.planes.iter().all(|plane| plane.complete)
+    }
+
+    /// Whether all nine lines around a row of output satisfy `test`.
+    fn around(&self, row: usize, test: impl Fn(&Content) -> bool) -> bool {
+        self.planes.iter().all(|plane| plane.contents[row..row + 3].iter().all(&test))
+    }
+}
+
+impl Lines<'_, '_, f64> {
+    /// The neighbourhood of row `row` of the block, plane `t` being the last that has arrived.
+    pub fn neighborhood(&self, t: usize, row: usize) -> Neighborhood {
+        let place = |i: usize| place(t + 1 + i / 3, row + i % 3);
+        Neighborhood {
+            lines: std::array::from_fn(|i| self.values[place(i)..].as_ptr()),
+            // Without marks every neighbour exists.
+            marks: std::array::from_fn(|i| self.marks.get(place(i)..).unwrap_or(&[]).as_ptr()),
+            complete: self.marks.is_empty() || self.around(row, |content| content.complete),
+        }
+    }
+}
+
+/// Where padded line `row` of plane `t` of the march begins.
+fn place(t: usize, row: usize) -> usize {
+    (t % 3 * LINES + row) * LINE + LEAD
+}
+
+/// The lines of one plane of a block, to be filled: a kernel of its own.
+struct Fill<'a, 'b, L> {
+    job: &'a Job<'b>,
+    block: [[usize; 2]; 3],
+    t: usize,
+    lines: &'a mut [L],
+    marks: &'a mut [f64],
+    contents: &'a mut [Content; LINES],
+}
+
+impl<L: LineElement> Kernel for Fill<'_, '_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        with_pixel!(self.job.source.image.element_type(), T => {
+            if L::TAKES.contains(&T::TYPE) {
+                self.run_on::<T>();
+            } else {
+                unreachable!("{:?} in lines of {:?}", T::TYPE, L::TYPE)
+            }
+        });
+    }
+}
+
+impl<L: LineElement> Fill<'_, '_, L> {
+    #[inline(always)]
+    fn run_on<T: Pixel>(self) {
+        let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
+        for (row, content) in contents.iter_mut().enumerate() {
+            let place = place(t, row);
+            let end = place + x[1] - x[0] + 2;
+            let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
+            let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
+            // A last block may have fewer rows; lines past the one below them are nobody's.
+            *content = if at[1] <= y[1] as isize {
+                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
+            } else {
+                EMPTY
+            };
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Memory beyond the caller's arrays: under 1 MiB a thread for labels, under 48 bytes a centre plus 8 MiB a thread for
+//! sums.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::{Array1, Array2, Array3};
+use voxlane::{Border, ElementType, Gaussians, Grid, Sigmas, Steepest, SumGaussians, Volume};
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most memory that `work` had at one time. Only one may be measured at once.
+fn most(work: impl FnOnce()) -> usize {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap();
+    let before = NOW.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    work();
+    MOST.load(Ordering::Relaxed) - before
+}
+
+/// Every image type, so every kernel; with mask, slopes and borders, which need the most.
+#[test]
+fn memory_of_labels_is_bounded_by_threads() {
+    for shape in [[3, 4, 5], [64, 64, 64], [20, 30, 2000], [2000, 6, 6]] {
+        let count: usize = shape.iter().product();
+        let stride = [shape[1] * shape[2], shape[2], 1].map(|step| step as isize);
+        let buffer = vec![1.0f64; count];
+        let mask = Array3::<u8>::ones(shape);
+        for dtype in ElementType::ALL {
+            // SAFETY: the buffer has `count` elements of the largest type, and all bits are values of any.
+            let image =
+                unsafe { Volume::from_raw_parts(buffer.as_ptr().cast(), shape, stride, dtype, "image") };
+            let image = image.unwrap();
+            for options in [false, true] {
+                let mut labels = Array3::<u8>::zeros(shape);
+                let mut slope = Array3::<f64>::zeros(shape);
+                for threads in [1, 2, 5] {
+                    let mut steepest = Steepest::new().threads(threads);
+                    if options {
+                        steepest = steepest.border([Border::Inside; 3]).mask(&mask).slope(&mut slope);
+                    }
+                    let pointer = buffer.as_ptr().cast();
+                    // SAFETY: the buffer has `count` elements of the largest type, and all bits are values of any.
+                    let image = unsafe { Volume::from_raw_parts(pointer, shape, stride, dtype, "image") };
+                    let image = image.unwrap();
+                    let used = most(|| steepest.label(image, &mut labels).unwrap());
+                    println!("{dtype:?} {shape:?}, {threads} threads: {used} bytes");
+                    assert!(used < threads << 20, "{dtype:?} {shape:?}, {threads} threads: {used} bytes");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded_by_centres_and_threads() {
+    for (count, n, per_center) in
+        [(1000, 64, false), (300_000, 64, true), (3_000_000, 256, true), (10_000_000, 256, false)]
+    {
+        for threads in [1, 2, 5] {
+            let mut seed = 1u64;
+            let centers = Array2::from_shape_fn((count, 3), |_| {
+                seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (seed >> 40) as f32 / (1u64 << 24) as f32 * n as f32
+            });
+            let each =
+                Array1::from_shape_fn(if per_center { count } else { 0 }, |i| 0.3 + (i % 7) as f32 * 0.2);
+            let sigmas = if per_center { Sigmas::PerCenter(each.view()) } else { Sigmas::One(0.3) };
+            let amplitudes = each.mapv(|v| 2.0 - v);
+            let mut gaussians = Gaussians::new(centers.view(), sigmas).unwrap();
+            if per_center {
+                gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+            }
+            let mut grid = Array3::<f32>::zeros((n, n, n));
+            let used = most(|| {
+                let sum = SumGaussians::new().threads(threads);
+                sum.sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
+            });
+            println!("{count} centres, {threads} threads: {used} bytes");
+            assert!(
+                used < 48 * count + (8 << 20) * threads,
+                "{count} centres, {threads} threads: {used} bytes"
+            );
+        }
+    }
+}
