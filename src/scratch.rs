@@ -26,6 +26,14 @@ impl<T: Element> Scratch<T> {
         Ok(Scratch { lines, len, element: PhantomData })
     }
 
+    /// Makes the length at least `len`; what was in it is lost if that is more.
+    pub fn grow(&mut self, len: usize) -> Result<(), Error> {
+        if self.len < len {
+            *self = Scratch::new(len)?;
+        }
+        Ok(())
+    }
+
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         // SAFETY: the lines hold at least `len` elements of a plain number type, for which all bit patterns,
         // the zeros of `new` among them, are values; 64 is a multiple of its alignment.

@@ -31,7 +31,8 @@ pub(crate) struct Workspace {
     /// Lines of three planes, as f32 or i16.
     single: Scratch<f32>,
     bytes: Scratch<i16>,
-    /// Lines and marks in f64: of three planes, or of the one row of an f32 image that needs them.
+    /// Lines and marks in f64: of three planes, or, once one needs them, of one row of an f32 image. (Memory that
+    /// is had and given back in every call costs small volumes on two threads a quarter of the time.)
     double: Scratch<f64>,
     marks: Scratch<f64>,
     nodes: [Scratch<f32>; 2],
@@ -45,13 +46,12 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub fn new(job: &Job) -> Result<Self, Error> {
-        const THREE: usize = THREE_PLANES;
         let (single, bytes, double, kept, byte_kept) = match job.way {
-            Way::Bytes => (0, THREE, 0, 0, Bytes::KEPT),
-            Way::Keys => (THREE, 0, THREE, Keys::KEPT, 0),
-            Way::Float => (THREE, 0, THREE, Float::<true>::KEPT, 0),
-            Way::Anisotropic => (THREE, 0, THREE, Float::<false>::KEPT, 0),
-            Way::Definition => (0, 0, THREE, 0, 0),
+            Way::Bytes => (0, THREE_PLANES, 0, 0, Bytes::KEPT),
+            Way::Keys => (THREE_PLANES, 0, 0, Keys::KEPT, 0),
+            Way::Float => (THREE_PLANES, 0, 0, Float::<true>::KEPT, 0),
+            Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false>::KEPT, 0),
+            Way::Definition => (0, 0, THREE_PLANES, 0, 0),
         };
         let nodes = || Scratch::new(kept * ROWS * WIDEST);
         let byte_nodes = || Scratch::new(byte_kept * ROWS * WIDEST);
@@ -98,8 +98,8 @@ impl Kernel for Task<'_> {
             differences: workspace.differences.as_mut_slice(),
             classes: workspace.classes.as_mut_slice(),
             slopes: workspace.slopes.as_mut_slice(),
-            double: double.as_mut_slice(),
-            marks: marks.as_mut_slice(),
+            double,
+            marks,
         };
         match (job.way, job.slope.is_some()) {
             (Way::Bytes, _) => march::<S, Bytes, false>(simd, job, block, bytes, rows),
@@ -126,8 +126,8 @@ struct Rows<'a> {
     differences: &'a mut [f32],
     classes: &'a mut [f32],
     slopes: &'a mut [f64],
-    double: &'a mut [f64],
-    marks: &'a mut [f64],
+    double: &'a mut Scratch<f64>,
+    marks: &'a mut Scratch<f64>,
 }
 
 /// A step of a kernel of shared minima, as a kernel of its own.
@@ -256,7 +256,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             let flags = &rows.flags[row * WIDEST..][..vectors];
             let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
             if undecided as usize > n / REDO || !lines.finite_around(row) {
-                direct_row::<S>(job, [z, y], x, labels, rows.slopes, rows.double, rows.marks);
+                direct_row::<S>(job, [z, y], x, labels, rows.slopes, [&mut *rows.double, &mut *rows.marks]);
             } else {
                 if SLOPE {
                     let place = row * LINE..row * LINE + n.next_multiple_of(16);
@@ -296,9 +296,16 @@ fn direct_row<S: Simd>(
     x: [usize; 2],
     labels: &mut [u8],
     slopes: &mut [f64],
-    values: &mut [f64],
-    marks: &mut [f64],
+    mut memory: [&mut Scratch<f64>; 2],
 ) {
+    if let [Err(_), _] | [_, Err(_)] = memory.each_mut().map(|part| part.grow(THREE_PLANES)) {
+        // It is too late to refuse the call, and one voxel at a time needs no memory.
+        for i in 0..x[1] - x[0] {
+            redo(job, [z, y, x[0] + i], &mut labels[i], &mut slopes[i]);
+        }
+        return;
+    }
+    let [values, marks] = memory.map(|part| part.as_mut_slice());
     // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
     let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks);
     for t in 0..3 {
@@ -318,7 +325,8 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let Rows { labels, slopes, double: values, marks, .. } = rows;
     // Without gaps nobody looks at the marks.
     let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
-    let mut lines = Lines::new(job, block, values, if gaps { marks } else { &mut [] });
+    let marks = if gaps { marks.as_mut_slice() } else { &mut [] };
+    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks);
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         if t < 2 {
