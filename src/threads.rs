@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind};
 use crate::process::Process;
 
 /// A progress callback: takes the fraction done (0 to 1), answers whether to go on. It is called on the
-/// calling thread alone, at the start, at the end, and in between at most every few milliseconds.
+/// calling thread alone, at the start, at the end, and in between at most every few milliseconds. It may fork: a child
+/// that returns from it may find its copy of the call cancelled, as the helpers at work are the parent's.
 pub type Progress<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
 
 /// Reports come between two tasks, but not more often than this.

@@ -1,10 +1,15 @@
-//! Memory beyond the caller's arrays: under 48 bytes a centre plus 8 MiB a thread.
+//! Memory beyond the caller's arrays: under 1 MiB a thread for labels, under 48 bytes a centre plus 8 MiB a thread for
+//! sums.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, Array3};
-use voxlane::{Gaussians, Grid, Normalization, Sampling, Sigmas, SumGaussians, Support};
+use voxlane::{
+    Border, ElementType, Gaussians, Grid, Normalization, Sampling, Sigmas, Steepest, SumGaussians, Support,
+    Volume,
+};
 
 struct Counting;
 
@@ -29,6 +34,48 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Held by the test that runs: the count is the whole process's.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The most memory that `work` had at one time.
+fn most(work: impl FnOnce()) -> usize {
+    let before = NOW.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    work();
+    MOST.load(Ordering::Relaxed) - before
+}
+
+/// Every image type, so every kernel; with mask, slopes and borders, which need the most.
+#[test]
+fn memory_of_labels_is_bounded_by_threads() {
+    let _alone = ALONE.lock();
+    for shape in [[3, 4, 5], [64, 64, 64], [20, 30, 2000], [2000, 6, 6]] {
+        let count: usize = shape.iter().product();
+        let stride = [shape[1] * shape[2], shape[2], 1].map(|step| step as isize);
+        let buffer = vec![1.0f64; count];
+        let mask = Array3::<u8>::ones(shape);
+        for dtype in ElementType::ALL {
+            for options in [false, true] {
+                let mut labels = Array3::<u8>::zeros(shape);
+                let mut slope = Array3::<f64>::zeros(shape);
+                for threads in [1, 2, 5] {
+                    let mut steepest = Steepest::new().threads(threads);
+                    if options {
+                        steepest = steepest.border([Border::Inside; 3]).mask(&mask).slope(&mut slope);
+                    }
+                    let pointer = buffer.as_ptr().cast();
+                    // SAFETY: the buffer has `count` elements of the largest type, and all bits are values of any.
+                    let image = unsafe { Volume::from_raw_parts(pointer, shape, stride, dtype, "image") };
+                    let image = image.unwrap();
+                    let used = most(|| steepest.label(image, &mut labels).unwrap());
+                    println!("{dtype:?} {shape:?}, {threads} threads: {used} bytes");
+                    assert!(used < threads << 20, "{dtype:?} {shape:?}, {threads} threads: {used} bytes");
+                }
+            }
+        }
+    }
+}
+
 struct Load {
     count: usize,
     n: usize,
@@ -50,7 +97,8 @@ fn ball_mass() -> SumGaussians<'static> {
 }
 
 #[test]
-fn memory_is_bounded_by_centres_and_threads() {
+fn memory_of_sums_is_bounded_by_centres_and_threads() {
+    let _alone = ALONE.lock();
     let loads = [
         Load { count: 1000, n: 64, each: false, sum: usual },
         Load { count: 1000, n: 64, each: true, sum: ball_mass },
@@ -81,15 +129,12 @@ fn memory_is_bounded_by_centres_and_threads() {
                 if f64s && wide.len() == 1 {
                     continue;
                 }
-                let before = NOW.load(Ordering::Relaxed);
-                MOST.store(before, Ordering::Relaxed);
                 let grid = if f64s {
                     Grid::new(&mut wide, [0.0; 3], [1.0; 3])
                 } else {
                     Grid::new(&mut narrow, [0.0; 3], [1.0; 3])
                 };
-                sum().eps(1e-3).threads(threads).sum(&gaussians, grid).unwrap();
-                let used = MOST.load(Ordering::Relaxed) - before;
+                let used = most(|| sum().eps(1e-3).threads(threads).sum(&gaussians, grid).unwrap());
                 println!("{count} centres, {threads} threads: {used} bytes");
                 assert!(
                     used < 48 * count + (8 << 20) * threads,
