@@ -65,8 +65,9 @@ std::vector<double> grains() {
     return positions;
 }
 
-std::vector<float> image_of(const std::vector<double> &positions, std::int32_t threads) {
-    std::vector<float> image(voxels);
+// In double: the two highest voxels of a grain may well be the same float, and both its maximum.
+std::vector<double> image_of(const std::vector<double> &positions, std::int32_t threads) {
+    std::vector<double> image(voxels);
     voxlane::gaussians<double> sources;
     sources.count = positions.size() / 3;
     sources.centers = positions.data();
@@ -78,7 +79,7 @@ std::vector<float> image_of(const std::vector<double> &positions, std::int32_t t
     return image;
 }
 
-std::vector<std::uint8_t> labels_of(const std::vector<float> &image, const std::vector<std::uint8_t> &mask,
+std::vector<std::uint8_t> labels_of(const std::vector<double> &image, const std::vector<std::uint8_t> &mask,
                                     const std::array<double, 3> &voxel_size, std::int32_t threads) {
     // [readme-begin]
     std::vector<std::uint8_t> labels(image.size());
@@ -117,7 +118,7 @@ bool has_grain_near(const std::vector<double> &positions, std::size_t voxel) {
 exit_status run(std::int32_t threads) {
     const std::vector<double> positions = grains();
     const std::vector<std::uint8_t> mask = core();
-    const std::vector<float> image = image_of(positions, threads);
+    const std::vector<double> image = image_of(positions, threads);
     const std::vector<std::uint8_t> labels = labels_of(image, mask, spacing, threads);
     const std::vector<std::uint8_t> as_if_cubic = labels_of(image, mask, {1, 1, 1}, threads);
 

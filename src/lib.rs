@@ -54,6 +54,7 @@ mod error;
 pub mod ffi;
 mod gaussians;
 mod isa;
+mod overlap;
 mod process;
 mod scratch;
 mod simd;

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use ndarray::{ArrayBase, ArrayView3, ArrayViewMut3, Data, DataMut, Ix3};
 
 use crate::error::{Error, ErrorKind};
+use crate::overlap::{Term, reaches};
 
 /// The element types a volume can have. The discriminants are the `VOXLANE_U8` … `VOXLANE_F64` values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,52 +159,6 @@ impl Layout {
             reaches(terms, 0, 0)
         })
     }
-}
-
-/// One axis of a search: any of the values `step·low, …, step·high`.
-struct Term {
-    step: i128,
-    low: i128,
-    high: i128,
-}
-
-/// Whether one value of each term can be chosen so that their sum lies in `min..=max`.
-///
-/// Exact by branch and bound, coarsest step first: the finer terms leave only a few candidates. On
-/// contrived strides the search could grow without end, so after a million steps it answers yes.
-fn reaches(mut terms: Vec<Term>, min: i128, max: i128) -> bool {
-    fn search(terms: &[Term], min: i128, max: i128, steps: &mut u32) -> bool {
-        let Some((term, rest)) = terms.split_first() else {
-            return min <= 0 && 0 <= max;
-        };
-        let (low, high) = rest.iter().fold((0, 0), |(l, h), t| (l + t.step * t.low, h + t.step * t.high));
-        // step·v must lie in [min − high, max − low].
-        let (first, last) = if term.step == 0 {
-            (term.low, term.low)
-        } else {
-            ((min - high).div_euclid(term.step), (max - low).div_euclid(term.step))
-        };
-        for v in first.max(term.low)..=last.min(term.high) {
-            *steps += 1;
-            if *steps > 1_000_000 || search(rest, min - v * term.step, max - v * term.step, steps) {
-                return true;
-            }
-        }
-        false
-    }
-    terms.sort_unstable_by_key(|t| std::cmp::Reverse(t.step));
-    // Two views of one array share their strides: axes of equal step are one axis.
-    let mut merged: Vec<Term> = Vec::with_capacity(terms.len());
-    for term in terms {
-        match merged.last_mut() {
-            Some(last) if last.step == term.step => {
-                last.low += term.low;
-                last.high += term.high;
-            }
-            _ => merged.push(term),
-        }
-    }
-    search(&merged, min, max, &mut 0)
 }
 
 macro_rules! view {

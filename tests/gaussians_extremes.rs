@@ -26,7 +26,7 @@ fn masses_add_up() {
             1 => 5.0,
             _ => random.uniform(0.2, 5.0),
         });
-        let widths = if random.chance(50) { [widths[0]; 3] } else { widths };
+        let widths = if random.chance(0.5) { [widths[0]; 3] } else { widths };
         // A voxel lies within 0.5 of any position on each axis: up to 1e-5 each support keeps one.
         let eps = random.pick(&[0.0, 1e-5, 1e-6, 1e-9, 1e-12]);
         let reach = |width: f64| (-2.0 * f64::ln(if eps == 0.0 { 1e-16 } else { eps })).sqrt() * width + 1.0;
@@ -36,7 +36,7 @@ fn masses_add_up() {
         // Any position within the voxel, the corners and the middles of edges among them.
         let center = [0, 1, 2].map(|axis| {
             let part =
-                if random.chance(30) { random.pick(&[0.0, 0.5, -0.5]) } else { random.uniform(-0.5, 0.5) };
+                if random.chance(0.3) { random.pick(&[0.0, 0.5, -0.5]) } else { random.uniform(-0.5, 0.5) };
             origin[axis] + ((shape[axis] / 2) as f64 + part) * spacing[axis]
         });
         let centers = Array2::from_shape_vec((1, 3), center.to_vec()).unwrap();
@@ -361,15 +361,15 @@ fn numbers_of_any_size_are_refused_or_summed() {
         let mut random = Random(seed);
         let shape = [0; 3].map(|_| 1 + random.below(5));
         let spacing = [0; 3].map(|_| any(&mut random, 1.0));
-        let origin = [0; 3].map(|_| if random.chance(50) { 0.0 } else { any(&mut random, 1.0) });
-        let center = [0; 3].map(|_| any(&mut random, 2.0) * if random.chance(50) { 1.0 } else { -1.0 });
-        let sigma = if random.chance(60) {
+        let origin = [0; 3].map(|_| if random.chance(0.5) { 0.0 } else { any(&mut random, 1.0) });
+        let center = [0; 3].map(|_| any(&mut random, 2.0) * if random.chance(0.5) { 1.0 } else { -1.0 });
+        let sigma = if random.chance(0.6) {
             [any(&mut random, 1.0); 3]
         } else {
             [0; 3].map(|_| any(&mut random, 1.0))
         };
         let amplitude = any(&mut random, 1.0);
-        let periodic = [0; 3].map(|_| random.chance(25));
+        let periodic = [0; 3].map(|_| random.chance(0.25));
         let support = random.pick(&SUPPORTS);
         let sampling = random.pick(&SAMPLINGS);
         let normalization = random.pick(&[

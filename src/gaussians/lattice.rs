@@ -62,12 +62,15 @@ pub(super) fn wide_images<S: Simd>(
     match rules.sampling {
         Sampling::Point => wide_sum(simd, low, high, period, sigma),
         // A voxel is small beside sigma, which a rule of eight points hardly notices.
-        Sampling::Voxel => NODES.iter().fold(0.0, |sum, (node, weight)| {
-            let shift = 0.5 * node * axis.spacing;
-            let sums = wide_sum(simd, low - shift, high - shift, period, sigma)
-                + wide_sum(simd, low + shift, high + shift, period, sigma);
-            sum + weight * sums
-        }),
+        Sampling::Voxel => {
+            let mut sum = 0.0;
+            for (node, weight) in NODES {
+                let shift = 0.5 * node * axis.spacing;
+                sum += weight * wide_sum(simd, low - shift, high - shift, period, sigma);
+                sum += weight * wide_sum(simd, low + shift, high + shift, period, sigma);
+            }
+            sum
+        }
     }
 }
 

@@ -39,7 +39,7 @@ impl Case {
         let mut case = Case::random(random);
         let definition = &mut case.definition;
         definition.shape = [0; 3].map(|_| {
-            let longest = if random.chance(30) { 70 } else { 20 };
+            let longest = if random.chance(0.3) { 70 } else { 20 };
             1 + random.below(longest)
         });
         definition.support = Support::Box;
@@ -56,7 +56,7 @@ impl Case {
         let radius = (-2.0 * definition.eps.ln()).sqrt();
         // Some reach exactly a half or a whole number of voxels, some hardly anything.
         let widths = [0; 3].map(|_| {
-            if random.chance(20) { random.pick(&[1.0, 3.0, 6.0, 7.0]) } else { random.uniform(0.1, 7.9) }
+            if random.chance(0.2) { random.pick(&[1.0, 3.0, 6.0, 7.0]) } else { random.uniform(0.1, 7.9) }
         });
         let share = random.uniform(0.1, 1.0);
         let per_axis = matches!(case.layout, SigmaLayout::PerAxis | SigmaLayout::PerCenterAndAxis);
@@ -64,9 +64,9 @@ impl Case {
         case.gaussians = (0..count)
             .map(|_| {
                 let center = [0, 1, 2].map(|axis| {
-                    let place = if random.chance(2) { -1.4 } else { random.uniform(-0.1, 1.1) };
+                    let place = if random.chance(0.02) { -1.4 } else { random.uniform(-0.1, 1.1) };
                     let voxel = shape[axis] as f64 * share * place;
-                    origin[axis] + spacing[axis] * if random.chance(10) { voxel.round() } else { voxel }
+                    origin[axis] + spacing[axis] * if random.chance(0.1) { voxel.round() } else { voxel }
                 });
                 let part = match case.layout {
                     SigmaLayout::One | SigmaLayout::PerAxis => 1.0,
@@ -90,19 +90,19 @@ impl Case {
 
     pub fn random(random: &mut Random) -> Case {
         let tiers: Vec<Isa> = Isa::supported().collect();
-        let wide_grid = random.chance(50);
-        let wide_centers = random.chance(50);
+        let wide_grid = random.chance(0.5);
+        let wide_centers = random.chance(0.5);
         let mut shape = [0; 3].map(|_| {
-            let longest = if random.chance(20) { 70 } else { 24 };
+            let longest = if random.chance(0.2) { 70 } else { 24 };
             1 + random.below(longest)
         });
-        if random.chance(10) {
+        if random.chance(0.1) {
             shape[random.below(3)] = 1;
         }
-        let spacing = [0; 3].map(|_| if random.chance(30) { 1.0 } else { random.uniform(0.1, 3.0) });
+        let spacing = [0; 3].map(|_| if random.chance(0.3) { 1.0 } else { random.uniform(0.1, 3.0) });
         let far = random.pick(&[1.0, 1.0, 1.0, 1e3]);
         let origin =
-            [0; 3].map(|_| if random.chance(30) { 0.0 } else { far * random.uniform(-100.0, 100.0) });
+            [0; 3].map(|_| if random.chance(0.3) { 0.0 } else { far * random.uniform(-100.0, 100.0) });
         let eps = random.pick(&[0.0, 0.0, 1e-6, 1e-6, 1e-6, 1e-3, 0.1, 0.5, 1e-12, 1e-20, 1e-60, 0.999]);
         let machine = if wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let support = random.pick(&[Support::Box, Support::Ball]);
@@ -120,12 +120,12 @@ impl Case {
             3 => Normalization::Mass,
             _ => Normalization::Peak,
         };
-        let sampling = if random.chance(25) { Sampling::Voxel } else { Sampling::Point };
+        let sampling = if random.chance(0.25) { Sampling::Voxel } else { Sampling::Point };
         let definition = Definition {
             shape,
             origin,
             spacing,
-            periodic: [0; 3].map(|_| random.chance(35)),
+            periodic: [0; 3].map(|_| random.chance(0.35)),
             normalization,
             support,
             sampling,
@@ -134,20 +134,24 @@ impl Case {
 
         // The widths are chosen so that the definition has at most some hundred thousand samples to sum.
         let radius = (-2.0 * definition.eps.ln()).sqrt().max(0.1);
-        let widest = if random.chance(10) { 80.0 } else { 16.0 } / radius;
+        let widest = if random.chance(0.1) { 80.0 } else { 16.0 } / radius;
         let one_width = random.uniform(0.02, widest);
         let one_widths = [0; 3].map(|_| random.uniform(0.02, widest));
-        let mixed = random.chance(50);
+        let mixed = random.chance(0.5);
         let mut budget = 400_000.0;
-        let all_amplitudes_one = random.chance(20);
+        let all_amplitudes_one = random.chance(0.2);
         let mut gaussians = Vec::new();
         for _ in 0..random.below(120) {
             let center = [0, 1, 2].map(|axis| {
                 let length = shape[axis] as f64 * spacing[axis];
                 let inside = random.uniform(-0.2, 1.2);
-                let place = if random.chance(2) { 30.0 * inside } else { inside };
+                let place = if random.chance(0.02) { 30.0 * inside } else { inside };
                 let c = origin[axis] + length * place;
-                if random.chance(10) { origin[axis] + (c / spacing[axis]).round() * spacing[axis] } else { c }
+                if random.chance(0.1) {
+                    origin[axis] + (c / spacing[axis]).round() * spacing[axis]
+                } else {
+                    c
+                }
             });
             let width = if mixed { random.uniform(0.02, widest) } else { one_width };
             let mut sigma = match layout {
@@ -189,7 +193,7 @@ impl Case {
             wide_centers,
             wide_grid,
             all_amplitudes_one,
-            accumulate: random.chance(30),
+            accumulate: random.chance(0.3),
             isa: random.pick(&tiers),
             threads: 1 + random.below(3),
             permutation: random.pick(&[[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]]),

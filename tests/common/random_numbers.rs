@@ -3,7 +3,7 @@
 // Not every test uses all of it.
 #![allow(dead_code)]
 
-/// A small generator of random numbers (splitmix64).
+/// SplitMix64: a small generator whose sequence is the same everywhere.
 pub struct Random(pub u64);
 
 impl Random {
@@ -15,19 +15,31 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// Uniform in 0..1.
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Uniform in low..high.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Uniform in 0..n.
     pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
+    /// Uniform from low to high.
+    pub fn range(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
     }
 
-    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    pub fn chance(&mut self, p: f64) -> bool {
+        self.unit() < p
     }
 
-    pub fn pick<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len())]
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
     }
 }
