@@ -133,7 +133,7 @@ impl<'a> Grid<'a> {
 /// # Cost
 ///
 /// Proportional to the voxels within reach of the centres, plus one pass over the grid (unless accumulating).
-/// Averages over voxels cost up to twice as much as point samples, and the mass of a ball up to three times its sum.
+/// Averages over voxels cost about twice as much as point samples, and the mass of a ball up to three times its sum.
 /// Memory: under 48 bytes a centre and 8 MiB a thread, whatever the grid: that of 1024³ voxels takes none of its own.
 pub struct SumGaussians<'a> {
     normalization: Normalization,
