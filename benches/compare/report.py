@@ -119,7 +119,7 @@ def _readme_table(document, rows, kernel):
         if not further:
             part = part[~part["contestant"].str.startswith("voxlane,")]
         for at, row in enumerate(part.to_dict("records")):
-            scaled = f" ({row['scaled_from']}¹)" if row["scaled_from"] else ""
+            scaled = f" ({row['scaled_from']}, scaled)" if row["scaled_from"] else ""
             cells.append([
                 case if at == 0 else "",
                 row["contestant"] + scaled,
