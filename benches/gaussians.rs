@@ -23,7 +23,7 @@ struct Load {
     mixed: bool,
 }
 
-const LOADS: [Load; 9] = [
+const LOADS: [Load; 10] = [
     Load { name: "one", count: 1, n: 64, width: 10.5, periodic: false, part: 1.0, mixed: false },
     Load { name: "1e3-64-w7", count: 1000, n: 64, width: 6.73, periodic: false, part: 1.0, mixed: false },
     Load { name: "1e3-256-w27", count: 1000, n: 256, width: 26.9, periodic: false, part: 1.0, mixed: false },
@@ -52,6 +52,15 @@ const LOADS: [Load; 9] = [
         width: 7.0,
         periodic: true,
         part: 1.0,
+        mixed: false,
+    },
+    Load {
+        name: "clustered-1e6-128-w7-periodic",
+        count: 1_000_000,
+        n: 128,
+        width: 7.0,
+        periodic: true,
+        part: 0.2154,
         mixed: false,
     },
     Load {
@@ -125,6 +134,21 @@ impl Load {
     }
 }
 
+/// One centre added to a grid: what a call costs.
+fn one_added(criterion: &mut Criterion) {
+    for n in [64, 256] {
+        let centers = ndarray::array![[0.503 * n as f64, 0.511 * n as f64, 0.497 * n as f64]];
+        let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+        let mut grid = Array3::<f32>::zeros((n, n, n));
+        criterion.bench_function(&format!("gaussians/one-added/{n}"), |bencher| {
+            bencher.iter(|| {
+                let grid = Grid::new(black_box(&mut grid), [0.0; 3], [1.0; 3]);
+                SumGaussians::new().accumulate(true).sum(&gaussians, grid).unwrap();
+            })
+        });
+    }
+}
+
 fn all(criterion: &mut Criterion) {
     for load in &LOADS {
         load.bench::<f32>(criterion, "f32", &[Support::Box, Support::Ball]);
@@ -132,5 +156,5 @@ fn all(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, all);
+criterion_group!(benches, one_added, all);
 criterion_main!(benches);

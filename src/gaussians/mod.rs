@@ -311,7 +311,11 @@ impl<'a> SumGaussians<'a> {
         threads::run(threads, tasks, &mut reporter, [0.1, 1.0], scratch, |scratch, i| {
             let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
             let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * T::TILE[j]);
-            simd::dispatch(isa, SumTile { job: &job, start, scratch });
+            if job.accumulate {
+                simd::dispatch(isa, SumTile::<T, true> { job: &job, start, scratch });
+            } else {
+                simd::dispatch(isa, SumTile::<T, false> { job: &job, start, scratch });
+            }
         })
     }
 }

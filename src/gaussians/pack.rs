@@ -243,6 +243,17 @@ impl<'m, T: Real> Pack<'m, T> {
         }
     }
 
+    /// The voxels of the layers that any Gaussian touches.
+    #[inline(always)]
+    pub(super) fn region(&self) -> [std::ops::Range<usize>; 3] {
+        [0, 1, 2].map(|j| {
+            let touched = |layer: &u64| *layer != 0;
+            let first = self.touched[j].iter().position(touched).unwrap_or(0);
+            let end = self.touched[j].iter().rposition(touched).map_or(first, |last| last + 1);
+            first * self.block[j]..end * self.block[j]
+        })
+    }
+
     /// BALL: the least and the largest square of Gaussian `len` in each layer that it touches.
     #[inline(always)]
     fn bound(&mut self, j: usize, layers: std::ops::Range<usize>, middle: f64) {

@@ -75,15 +75,16 @@ impl<T: Real> Scratch<T> {
     }
 }
 
-/// The sum over one tile, in the shell of a tier.
-pub(super) struct SumTile<'a, 'b, T> {
+/// The sum over one tile, in the shell of a tier. With PARTS, where few Gaussians are added to a grid, only what
+/// they touch is visited. (In one function the two ways cost the whole tiles a third of their time for writing.)
+pub(super) struct SumTile<'a, 'b, T, const PARTS: bool> {
     pub job: &'a Job<'b, T>,
     /// Its first voxel.
     pub start: [usize; 3],
     pub scratch: &'a mut Scratch<T>,
 }
 
-impl<T: Real> Kernel for SumTile<'_, '_, T> {
+impl<T: Real, const PARTS: bool> Kernel for SumTile<'_, '_, T, PARTS> {
     type Output = ();
 
     #[inline(always)]
@@ -99,7 +100,7 @@ impl<T: Real> Kernel for SumTile<'_, '_, T> {
     }
 }
 
-impl<T: Real> SumTile<'_, '_, T> {
+impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
     #[inline(always)]
     fn sum<S: Simd, const BZ: usize, const BY: usize>(self, simd: S) {
         let SumTile { job, start, scratch } = self;
@@ -114,6 +115,7 @@ impl<T: Real> SumTile<'_, '_, T> {
         let ball = rules.support == Support::Ball;
 
         let mut empty = true;
+        let mut region = None;
         let mut coming = Candidates::new(bins, &runs, start, extent);
         let mut lines = job.lines.then(|| Lines::new(job));
         // A Gaussian whose images do not all fit in the pack, and how many of them are done.
@@ -129,7 +131,17 @@ impl<T: Real> SumTile<'_, '_, T> {
             }
             pack.finish();
             if empty {
-                buffer.fill(T::ZERO);
+                if PARTS && pack.len < T::PACK {
+                    // The only one, and what it does not touch stays as it is.
+                    let [planes, rows, columns] = pack.region();
+                    for z in planes.clone() {
+                        let (first, end) = (z * T::TILE[1] + rows.start, z * T::TILE[1] + rows.end);
+                        buffer[first * T::TILE[2]..end * T::TILE[2]].fill(T::ZERO);
+                    }
+                    region = Some([planes, rows, columns]);
+                } else {
+                    buffer.fill(T::ZERO);
+                }
                 empty = false;
             }
             if ball {
@@ -140,12 +152,16 @@ impl<T: Real> SumTile<'_, '_, T> {
         }
         scratch.runs = runs;
         let (buffer, _, _) = scratch.parts(rules.support);
-        job.write(
-            simd,
-            start,
-            extent,
-            if empty { None } else { Some((buffer, [T::TILE[1] * T::TILE[2], T::TILE[2]])) },
-        );
+        let pitch = [T::TILE[1] * T::TILE[2], T::TILE[2]];
+        match region {
+            None => job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) }),
+            Some(region) => {
+                let first = region[0].start * pitch[0] + region[1].start * pitch[1] + region[2].start;
+                let extent = [0, 1, 2].map(|j| region[j].end.min(extent[j]) - region[j].start);
+                let start = [0, 1, 2].map(|j| start[j] + region[j].start);
+                job.write(simd, start, extent, Some((&buffer[first..], pitch)));
+            }
+        }
     }
 }
 
