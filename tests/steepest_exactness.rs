@@ -575,6 +575,72 @@ fn extreme_spacings_and_axes_of_one_and_two() {
     }
 }
 
+/// Distances that differ by less than f32 can tell, as rounding makes them: equal differences do not tie.
+#[test]
+fn spacings_that_are_almost_equal() {
+    let mut random = Random(22);
+    let third = 0.1 + 0.2;
+    assert!(third != 0.3);
+    for spacing in [
+        [third, 0.3, 0.3],
+        [0.3, third, 0.3],
+        [0.3, 0.3, third],
+        [1.0, 1.0, 1.0 + 1e-9],
+        [1.0, 1.0 - 1e-8, 1.0 + 1e-7],
+        [1e-3, 0.5, 3.7],
+        [3.7, 1e-3, 2.2],
+    ] {
+        for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+            for direction in [Direction::Descent, Direction::Ascent] {
+                let options = Options { minima, direction, spacing, ..Options::default() };
+                let image = Array3::from_shape_simple_fn((6, 9, 37), || random.below(4) as f32);
+                check(image.view(), None, &options, &mut random, "almost cubes");
+                let bytes = Array3::from_shape_simple_fn((6, 9, 37), || random.below(256) as u8);
+                check(bytes.view(), None, &options, &mut random, "almost cubes");
+                let words = Array3::from_shape_simple_fn((6, 9, 37), || random.below(4) as i16);
+                check(words.view(), None, &options, &mut random, "almost cubes");
+            }
+        }
+    }
+}
+
+/// Weights of faces, edges and corners that are not 1 / distance.
+#[test]
+fn weights_of_faces_edges_and_corners() {
+    let mut random = Random(23);
+    let [edge, corner] = [1.0 / 2f64.sqrt(), 1.0 / 3f64.sqrt()];
+    for by_class in [
+        [1.0, 1.0, 1.0],
+        [1.0, 0.5, 0.25],
+        [1.0, 1.0 / 2.0, 1.0 / 3.0],
+        [1.0, 2.0, 3.0],
+        [5.0, 1.0, corner],
+        [1.0, 0.9, corner],
+        [1.0, edge, 0.5],
+        [1.0, edge + 1e-7, corner],
+        [2.0, 2.0 * edge, 2.0 * corner],
+    ] {
+        let weights = std::array::from_fn(|i| {
+            let steps = (i / 9).abs_diff(1) + (i / 3 % 3).abs_diff(1) + (i % 3).abs_diff(1);
+            if steps == 0 { 0.0 } else { by_class[steps - 1] }
+        });
+        for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+            for direction in [Direction::Descent, Direction::Ascent] {
+                let weights = Some(weights);
+                let options = Options { minima, direction, weights, ..Options::default() };
+                let image = Array3::from_shape_simple_fn((6, 9, 70), || random.below(4) as f32 * 50.0);
+                check(image.view(), None, &options, &mut random, "weights of classes");
+                let bytes = Array3::from_shape_simple_fn((6, 9, 70), || random.below(256) as u8);
+                check(bytes.view(), None, &options, &mut random, "weights of classes");
+                let signed = Array3::from_shape_simple_fn((6, 9, 70), || random.below(9) as i8 - 4);
+                check(signed.view(), None, &options, &mut random, "weights of classes");
+                let words = Array3::from_shape_simple_fn((6, 9, 70), || random.below(300) as u16);
+                check(words.view(), None, &options, &mut random, "weights of classes");
+            }
+        }
+    }
+}
+
 #[test]
 fn rows_of_every_length_to_70() {
     let mut random = Random(17);

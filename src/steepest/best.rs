@@ -9,7 +9,8 @@ use crate::steepest::shared::{RowOut, Weights};
 pub(crate) struct Best<S: Simd> {
     pub score: S::F32,
     difference: S::F32,
-    weight: S::F32,
+    /// The class's `Weights::group`.
+    group: S::F32,
     class: S::F32,
     code: S::F32,
     /// Below zero where two scores were too close to be told apart in f32.
@@ -24,7 +25,7 @@ impl<S: Simd> Best<S> {
     #[inline(always)]
     pub fn new(simd: S) -> Self {
         let zero = S::F32::splat(simd, 0.0);
-        Best { score: zero, difference: zero, weight: zero, class: zero, code: zero, slack: zero }
+        Best { score: zero, difference: zero, group: zero, class: zero, code: zero, slack: zero }
     }
 
     #[inline(always)]
@@ -36,10 +37,10 @@ impl<S: Simd> Best<S> {
         [value, code]: [S::F32; 2],
         class: usize,
     ) {
-        self.weight = S::F32::splat(simd, weights.class[class]);
+        self.group = S::F32::splat(simd, weights.group[class]);
         self.class = S::F32::splat(simd, class as f32);
         self.difference = center.sub(value);
-        self.score = self.difference.mul(self.weight);
+        self.score = self.difference.mul(S::F32::splat(simd, weights.class[class]));
         self.code = code;
     }
 
@@ -64,9 +65,10 @@ impl<S: Simd> Best<S> {
         let mut slack = best.abs().mul_add(S::F32::splat(simd, -NEAR), self.score.sub(score).abs());
         if !DISTINCT {
             // Equal differences of equal weights are a true tie.
-            let tie = self.difference.eq(difference).and(self.weight.eq(weight));
+            let group = S::F32::splat(simd, weights.group[class]);
+            let tie = self.difference.eq(difference).and(self.group.eq(group));
             slack = S::F32::splat(simd, 0.0).select(tie, slack);
-            self.weight = weight.select(wins, self.weight);
+            self.group = group.select(wins, self.group);
         }
         self.slack = slack.min(self.slack);
         self.score = best;

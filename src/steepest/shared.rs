@@ -133,9 +133,12 @@ pub(crate) struct Weights {
     /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), scaled so that the smallest is 1: scores then never
     /// underflow to zero.
     pub class: [f32; 8],
+    /// By class a number that only classes of the very same weight share: weights that differ may be equal in f32.
+    pub group: [f32; 8],
     /// Voxels are cubes.
     pub isotropic: bool,
-    /// `limits` hold: −100 is a score of voxels of size 1.
+    /// Weights are 1 / distance, for which the comparisons of `integer.rs` are made; and `limits` hold, as −100 is a
+    /// score of voxels of size 1.
     pub bytes: bool,
     /// Best scores below this have label 13.
     pub threshold: f32,
@@ -160,13 +163,21 @@ impl Weights {
             Minima::Strict => (0.0, 0.0, [-1, -1, -1]),
             Minima::Flat => (f64::from(f32::from_bits(1)), 0.0, [1, 0, 0]),
         };
+        let unit = super::rule::distance_weights([1.0; 3]);
+        let unit = [1.0, 1.0, 1.0, unit[1], 1.0, unit[1], unit[1], unit[0]];
+        // Scores of bytes that differ do so by more than 7e-6.
+        let bytes = (1..8).all(|i| match rule.minima {
+            Minima::Reference => class[i] == unit[i],
+            Minima::Strict | Minima::Flat => (class[i] - class[1] * unit[i]).abs() <= 1e-9 * class[i],
+        });
         Some(Weights {
             class: class.map(|w| (w / least) as f32),
+            group: class.map(|w| class.iter().take_while(|&&other| other != w).count() as f32),
             isotropic: class[1] == class[2]
                 && class[1] == class[4]
                 && class[3] == class[5]
                 && class[3] == class[6],
-            bytes: rule.minima != Minima::Reference || least == super::rule::distance_weights([1.0; 3])[0],
+            bytes,
             threshold: threshold as f32,
             band: band as f32,
             limits,
