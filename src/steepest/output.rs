@@ -112,6 +112,10 @@ impl Job<'_> {
     pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
         let at = [z, y, x[0]];
         let n = x[1] - x[0];
+        if n == 0 {
+            // Perhaps behind the row's end, where no voxel is to be pointed at.
+            return;
+        }
         for output in [Some(&self.labels), self.slope.as_ref()].into_iter().flatten() {
             match output.element_type() {
                 ElementType::F64 => output.put(at, std::iter::repeat_n(0.0f64, n)),
