@@ -25,7 +25,7 @@ def main():
     run = commands.add_parser("run", help="measure")
     run.add_argument("--quick", action="store_true", help="small cases and few contestants")
     run.add_argument("--only", metavar="TEXT", action="append", help="rows whose case or contestant holds TEXT")
-    run.add_argument("--budget", type=float, metavar="SECONDS", help="time for the turns of a row (quick 0.3, else 4)")
+    run.add_argument("--budget", type=float, metavar="SECONDS", help="time for the turns of a row (quick 0.3, else 0.4)")
     report = commands.add_parser("report", help="make tables and plots")
     report.add_argument("--check", action="store_true", help="compare the README with the results, write nothing")
     report.add_argument("--results", metavar="FILE", help="in place of the newest file in results/")

@@ -45,7 +45,7 @@ def _row(entry):
 class Run:
     def __init__(self, options):
         self.quick = options.quick
-        self.budget = options.budget or (0.3 if options.quick else 4.0)
+        self.budget = options.budget or (0.3 if options.quick else 0.4)
         entries, self.curves, self.shown = (plan.quick if options.quick else plan.full)()
         self.entries = _selected(entries, options.only)
         self.start = time.monotonic()
