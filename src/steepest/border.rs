@@ -85,9 +85,8 @@ pub(crate) trait LineElement: Element {
     const TAKES: &'static [ElementType];
     /// The image type that a kernel can read as it lies.
     const IN_PLACE: Option<ElementType>;
-    /// A pixel, turned round for ascent so that the steepest way is always down.
-    /// `zero` is added: −0 keeps the sign of a zero, +0 makes it positive.
-    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> Self;
+    /// A pixel as [`Line::factor`] and [`Line::term`] say.
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> Self;
     fn finite(self) -> bool;
 }
 
@@ -97,8 +96,8 @@ impl LineElement for f32 {
         &[ElementType::U8, ElementType::I8, ElementType::U16, ElementType::I16, ElementType::F32];
     const IN_PLACE: Option<ElementType> = Some(ElementType::F32);
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> f32 {
-        value.f32() * if ascent { -1.0 } else { 1.0 } + zero
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> f32 {
+        value.f32() * factor + term
     }
     #[inline(always)]
     fn finite(self) -> bool {
@@ -112,8 +111,8 @@ impl LineElement for f64 {
     // Not f64: the definition's kernel reads whole vectors, past the end of a row.
     const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> f64 {
-        value.f64() * if ascent { -1.0 } else { 1.0 }
+    fn of<T: Pixel>(value: T, factor: f32, _: f32) -> f64 {
+        value.f64() * f64::from(factor)
     }
     #[inline(always)]
     fn finite(self) -> bool {
@@ -121,14 +120,14 @@ impl LineElement for f64 {
     }
 }
 
-/// The value in the high byte, room for a code in the low one.
+/// A key: the value as a signed byte, so that it and the code have room.
 impl LineElement for i16 {
     const NOTHING: i16 = i16::MAX;
     const TAKES: &'static [ElementType] = &[ElementType::U8, ElementType::I8];
     const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> i16 {
-        i16::from(value.signed_byte() ^ if ascent { -1 } else { 0 }) << 8
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> i16 {
+        (factor as i16).wrapping_mul(i16::from(value.signed_byte())).wrapping_add(term as i16)
     }
     #[inline(always)]
     fn finite(self) -> bool {
@@ -184,13 +183,32 @@ pub(crate) struct Line<'a, L> {
     pub values: &'a mut [L],
     /// Empty, or as long as `values`: receives `EXISTS` or `MISSING`.
     pub marks: &'a mut [f64],
+    /// What a value is multiplied by: negative for ascent, so that the steepest way is always down.
+    pub factor: f32,
+    /// What is added then: the code of a key, else 0. (−0 keeps the sign of a zero, +0 makes it positive.)
+    pub term: f32,
+}
+
+impl<L> Line<'_, L> {
+    #[inline(always)]
+    fn part(&mut self, range: Range<usize>) -> Line<'_, L> {
+        let marks = if self.marks.is_empty() { &mut [][..] } else { &mut self.marks[range.clone()] };
+        Line { values: &mut self.values[range], marks, factor: self.factor, term: self.term }
+    }
 }
 
 impl Source<'_> {
+    /// Whether a voxel may have no neighbour at all among the faces, edges or corners: a mask can take all away, and so
+    /// does an axis of one voxel. Else a voxel in a corner of the volume still has one of each.
+    pub fn may_empty_a_class(&self) -> bool {
+        let thin = |axis: usize| self.border[axis] == Border::Inside && self.image.shape()[axis] == 1;
+        self.mask.is_some() || (0..3).any(thin)
+    }
+
     /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
     #[inline(always)]
     pub fn fill<T: Pixel, L: LineElement>(&self, [z, y]: [isize; 2], x0: usize, line: Line<L>) -> Content {
-        let Line { values, marks } = line;
+        let Line { values, marks, factor, term } = line;
         let shape = self.image.shape();
         marks.fill(EXISTS);
         let [Some(z), Some(y)] = [wrap(z, shape[0], self.border[0]), wrap(y, shape[1], self.border[1])]
@@ -199,15 +217,17 @@ impl Source<'_> {
             marks.fill(MISSING);
             return Content { finite: true, complete: false };
         };
-        let end = x0 + values.len() - 1;
+        let n = values.len();
+        let end = x0 + n - 1;
         let (first, last) = (x0.max(1) - 1, end.min(shape[2]));
         let middle = first + 1 - x0..last + 1 - x0;
-        let mut content = self.copy::<T, L>([z, y, first], part(values, marks, middle));
-        for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, values.len() - 1)] {
+        let mut line = Line { values, marks, factor, term };
+        let mut content = self.copy::<T, L>([z, y, first], line.part(middle));
+        for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, n - 1)] {
             if x >= 0 && (x as usize) < shape[2] {
                 continue;
             }
-            let one = part(values, marks, i..i + 1);
+            let one = line.part(i..i + 1);
             if let Some(x) = wrap(x, shape[2], self.border[2]) {
                 let other = self.copy::<T, L>([z, y, x], one);
                 content.finite &= other.finite;
@@ -224,8 +244,7 @@ impl Source<'_> {
     /// Copies the voxels from `start` on along x, and takes out those that the mask removes.
     #[inline(always)]
     fn copy<T: Pixel, L: LineElement>(&self, start: [usize; 3], line: Line<L>) -> Content {
-        let ascent = self.direction == Direction::Ascent;
-        let zero = if self.signed_zeros { -0.0 } else { 0.0 };
+        let Line { factor, term, .. } = line;
         let step = self.image.stride()[2];
         let mut finite = true;
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
@@ -233,11 +252,11 @@ impl Source<'_> {
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, line.values.len()) };
-            finite = convert(row, line.values, |value| L::of(value, ascent, zero));
+            finite = convert(row, line.values, |value| L::of(value, factor, term));
         } else {
             for (i, to) in line.values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
-                *to = L::of(unsafe { *from.offset(i as isize * step) }, ascent, zero);
+                *to = L::of(unsafe { *from.offset(i as isize * step) }, factor, term);
                 finite &= to.finite();
             }
         }
@@ -293,12 +312,6 @@ fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], of: impl Fn(T) ->
     finite
 }
 
-/// A part of a line.
-#[inline(always)]
-fn part<'a, L>(values: &'a mut [L], marks: &'a mut [f64], range: Range<usize>) -> Line<'a, L> {
-    let marks = if marks.is_empty() { marks } else { &mut marks[range.clone()] };
-    Line { values: &mut values[range], marks }
-}
 
 /// Takes the voxels that the mask removes out of a line that begins at voxel `start`.
 #[inline(always)]

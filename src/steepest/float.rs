@@ -23,20 +23,16 @@
 
 use crate::simd::{Mask, Simd, Vector};
 use crate::steepest::best::{Best, NEAR};
-use crate::steepest::node::{Exact, Form, Guarded, Nodes};
+use crate::steepest::node::{Form, Guarded, Nodes};
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
 /// Labels of f32 images, and of anything where voxels are not cubes.
 pub(crate) struct Float<const ISOTROPIC: bool>;
 
-/// Labels of 16-bit integers where voxels are cubes.
-pub(crate) struct Keys;
-
 impl<const ISOTROPIC: bool> Shared for Float<ISOTROPIC> {
     type Line = f32;
     const KEPT: usize = if ISOTROPIC { 5 } else { 7 };
-    // Codes are exact in f32 far beyond the longest march.
-    const LAST_PLANE: usize = usize::MAX;
+    const KEY_SCALE: Option<f32> = None;
 
     fn lanes<S: Simd>() -> usize {
         S::F32::LANES
@@ -50,31 +46,6 @@ impl<const ISOTROPIC: bool> Shared for Float<ISOTROPIC> {
     ) -> Seen {
         // SAFETY: the caller's promise.
         unsafe { sweep::<S, Guarded<S>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step) }
-    }
-}
-
-impl Shared for Keys {
-    type Line = f32;
-    const KEPT: usize = 2;
-    // 9 · 26 + 3 · 5 + 2 = 251: codes fit 8 bits.
-    const LAST_PLANE: usize = 26;
-
-    fn lanes<S: Simd>() -> usize {
-        S::F32::LANES
-    }
-
-    #[inline(always)]
-    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
-        simd: S,
-        weights: &Weights,
-        step: &Step<f32>,
-    ) -> Seen {
-        // SAFETY: the caller's promise.
-        unsafe { sweep::<S, Exact<S>, true, EMIT, SLOPE>(simd, weights, step) }
-    }
-
-    fn lower(nodes: &mut [f32], planes: usize) {
-        nodes.iter_mut().for_each(|key| *key -= (9 * planes) as f32);
     }
 }
 

@@ -109,8 +109,8 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels; bytes whose limits are not those of unit voxels.
-    Keys,
+    /// 16-bit integers on cubic voxels.
+    Words,
     /// F32 on cubic voxels; integers, too, where slopes are asked for.
     Float,
     /// The same on voxels that are not cubes.
@@ -126,9 +126,8 @@ impl Way {
             return Way::Anisotropic;
         }
         match source.image.element_type() {
-            ElementType::U8 | ElementType::I8 if !slope && weights.bytes => Way::Bytes,
-            ElementType::U8 | ElementType::I8 if !slope => Way::Keys,
-            ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
+            ElementType::U8 | ElementType::I8 if !slope && weights.unit_ratios => Way::Bytes,
+            ElementType::U16 | ElementType::I16 if !slope && weights.unit_ratios => Way::Words,
             _ => Way::Float,
         }
     }

@@ -36,6 +36,8 @@ pub(crate) struct Lines<'a, 'b, L> {
     values: &'a mut [L],
     /// Empty, or like `values`.
     marks: &'a mut [f64],
+    /// `Shared::KEY_SCALE`.
+    key_scale: Option<f32>,
     /// Planes may be read in place.
     in_place: bool,
     /// By t modulo 3.
@@ -51,13 +53,20 @@ struct Plane<L> {
 }
 
 impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
-    pub fn new(job: &'a Job<'b>, block: [[usize; 2]; 3], values: &'a mut [L], marks: &'a mut [f64]) -> Self {
+    pub fn new(
+        job: &'a Job<'b>,
+        block: [[usize; 2]; 3],
+        values: &'a mut [L],
+        marks: &'a mut [f64],
+        key_scale: Option<f32>,
+    ) -> Self {
         let image = job.source.image;
         let [_, y, x] = block;
         // All lines exist, hold a voxel more at either end, and are long enough not to be read past their end.
         let inside = x[0] > 0 && x[1] < image.shape()[2] && y[0] > 0 && y[0] + LINES - 2 < image.shape()[1];
         let inside = inside && x[1] - x[0] >= MOST_LANES;
         let in_place = inside
+            && key_scale.is_none()
             && L::IN_PLACE == Some(image.element_type())
             && image.stride()[2] == 1
             && job.source.mask.is_none()
@@ -69,12 +78,12 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             complete: true,
             in_place: false,
         };
-        Lines { job, block, values, marks, in_place, planes: [plane(), plane(), plane()] }
+        Lines { job, block, values, marks, key_scale, in_place, planes: [plane(), plane(), plane()] }
     }
 
     /// Lets plane `t` of the march in.
     pub fn arrive<S: Simd>(&mut self, t: usize) {
-        let Lines { job, block, values, marks, .. } = self;
+        let Lines { job, block, values, marks, key_scale, .. } = self;
         let plane = &mut self.planes[t % 3];
         let image = job.source.image;
         let [z, y, x] = *block;
@@ -90,7 +99,8 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             (plane.finite, plane.complete, plane.in_place) = (true, true, true);
             return;
         }
-        dispatch(S::ISA, Fill { job, block: *block, t, lines: values, marks, contents: &mut plane.contents });
+        let contents = &mut plane.contents;
+        dispatch(S::ISA, Fill { job, block: *block, t, lines: values, marks, key_scale: *key_scale, contents });
         for (row, start) in plane.starts.iter_mut().enumerate() {
             *start = values[place(t, row)..].as_ptr();
         }
@@ -166,6 +176,7 @@ struct Fill<'a, 'b, L> {
     t: usize,
     lines: &'a mut [L],
     marks: &'a mut [f64],
+    key_scale: Option<f32>,
     contents: &'a mut [Content; LINES],
 }
 
@@ -187,7 +198,9 @@ impl<L: LineElement> Kernel for Fill<'_, '_, L> {
 impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
     fn run_on<T: Pixel>(self) {
-        let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
+        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, contents } = self;
+        let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
+        let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
         for (row, content) in contents.iter_mut().enumerate() {
             let place = place(t, row);
             let end = place + x[1] - x[0] + 2;
@@ -195,7 +208,10 @@ impl<L: LineElement> Fill<'_, '_, L> {
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             // A last block may have fewer rows; lines past the one below them are nobody's.
             *content = if at[1] <= y[1] as isize {
-                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
+                // The code of the middle neighbour in this row; see `shared.rs`.
+                let code = (9 * t + 3 * row + 1) as f32;
+                let (factor, term) = key_scale.map_or((sign, zero), |scale| (sign * scale, code));
+                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks, factor, term })
             } else {
                 EMPTY
             };

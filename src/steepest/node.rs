@@ -108,64 +108,6 @@ impl<S: Simd> Form<S> for Guarded<S> {
     }
 }
 
-/// `256·value + code` in one number; no gaps.
-pub(crate) struct Exact<S>(S);
-
-impl<S: Simd> Form<S> for Exact<S> {
-    type Node = S::F32;
-    type Gaps = ();
-    type Watch = ();
-    const NODE: usize = 1;
-    const GAPS: usize = 0;
-    const INTEGERS: bool = true;
-
-    #[inline(always)]
-    fn watch(_: S) {}
-    #[inline(always)]
-    fn look(_: S, _: S::F32, _: &mut ()) {}
-    #[inline(always)]
-    fn seen(_: S, _: ()) -> [bool; 2] {
-        [true, false]
-    }
-    #[inline(always)]
-    fn node(simd: S, value: S::F32, code: S::F32) -> S::F32 {
-        value.mul_add(S::F32::splat(simd, 256.0), code)
-    }
-    #[inline(always)]
-    fn split(simd: S, node: S::F32) -> [S::F32; 2] {
-        // The code, 0 to 254 of 256 parts, moved to within half of the value on either side.
-        let centered = node.mul_add(S::F32::splat(simd, 1.0 / 256.0), S::F32::splat(simd, -127.0 / 256.0));
-        let value = centered.round();
-        [value, value.mul_add(S::F32::splat(simd, -256.0), node)]
-    }
-    #[inline(always)]
-    fn pair(a: S::F32, b: S::F32) -> (S::F32, ()) {
-        (b.min(a), ())
-    }
-    #[inline(always)]
-    fn merge(a: S::F32, b: S::F32, _: &mut ()) -> S::F32 {
-        b.min(a)
-    }
-    #[inline(always)]
-    fn both(_: (), _: ()) {}
-    #[inline(always)]
-    fn collides(_: (), _: S::F32, flags: <S::F32 as Vector>::Mask) -> <S::F32 as Vector>::Mask {
-        flags
-    }
-    #[inline(always)]
-    fn vectors(node: S::F32, mut put: impl FnMut(usize, S::F32)) {
-        put(0, node);
-    }
-    #[inline(always)]
-    fn from_vectors(get: impl Fn(usize) -> S::F32) -> S::F32 {
-        get(0)
-    }
-    #[inline(always)]
-    fn gap_vectors(_: (), _: impl FnMut(usize, S::F32)) {}
-    #[inline(always)]
-    fn gaps_from_vectors(_: impl Fn(usize) -> S::F32) {}
-}
-
 /// The nodes of one row and plane. `c` is kept only where voxels are not cubes.
 pub(crate) struct Nodes<S: Simd, F: Form<S>> {
     pub a: F::Node,

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::steepest::direct::{self, Neighborhood};
-use crate::steepest::float::{Float, Keys};
-use crate::steepest::integer::Bytes;
+use crate::steepest::float::Float;
+use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::output::slopes_of;
@@ -48,7 +48,7 @@ impl Workspace {
     pub fn new(job: &Job) -> Result<Self, Error> {
         let (single, bytes, double, kept, byte_kept) = match job.way {
             Way::Bytes => (0, THREE_PLANES, 0, 0, Bytes::KEPT),
-            Way::Keys => (THREE_PLANES, 0, 0, Keys::KEPT, 0),
+            Way::Words => (THREE_PLANES, 0, 0, Words::KEPT, 0),
             Way::Float => (THREE_PLANES, 0, 0, Float::<true>::KEPT, 0),
             Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false>::KEPT, 0),
             Way::Definition => (0, 0, THREE_PLANES, 0, 0),
@@ -103,7 +103,7 @@ impl Kernel for Task<'_> {
         };
         match (job.way, job.slope.is_some()) {
             (Way::Bytes, _) => march::<S, Bytes, false>(simd, job, block, bytes, rows),
-            (Way::Keys, _) => march::<S, Keys, false>(simd, job, block, single, rows),
+            (Way::Words, _) => march::<S, Words, false>(simd, job, block, single, rows),
             (Way::Float, false) => march::<S, Float<true>, false>(simd, job, block, single, rows),
             (Way::Float, true) => march::<S, Float<true>, true>(simd, job, block, single, rows),
             (Way::Anisotropic, false) => march::<S, Float<false>, false>(simd, job, block, single, rows),
@@ -186,7 +186,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
     let plain = straight && job.source.mask.is_none() && job.slope.is_none();
     let Memory { lines, mut nodes } = memory;
-    let mut lines = Lines::new(job, [z, y, x], lines, &mut []);
+    let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE);
     let table = job.rule.class_weights().unwrap_or([0.0; 8]);
     let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
         labels: rows.labels[row * LINE..].as_mut_ptr(),
@@ -196,14 +196,10 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     });
     let mut ahead = job.ahead([z, y, x]);
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
-    let mut plane = 0;
+    let empty_classes = job.source.may_empty_a_class();
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         ahead.advance();
-        if plane == K::LAST_PLANE {
-            nodes.iter_mut().for_each(|slot| K::lower(slot, plane - 2));
-            plane = 2;
-        }
         let emit = t >= 2;
         let z = (z[0] + t).wrapping_sub(2);
         if emit && straight {
@@ -215,13 +211,12 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         let step = Step {
             lines: [lines.starts(t + 1), lines.starts(t + 2), lines.starts(t)],
             nodes: [t, t + 1].map(|t| nodes[t % 2].as_mut_ptr()),
-            plane,
+            plane: t,
             width: n,
-            gaps: !lines.complete(),
+            gaps: empty_classes && !lines.complete(),
             rows: &out,
             ahead: &ahead,
         };
-        plane += 1;
         let vectors = step.vectors(lanes);
         if !emit {
             lines.note(t, dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step: &step }));
@@ -307,7 +302,7 @@ fn direct_row<S: Simd>(
     }
     let [values, marks] = memory.map(|part| part.as_mut_slice());
     // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
-    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks);
+    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks, None);
     for t in 0..3 {
         lines.arrive::<S>(t);
     }
@@ -326,7 +321,7 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     // Without gaps nobody looks at the marks.
     let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
     let marks = if gaps { marks.as_mut_slice() } else { &mut [] };
-    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks);
+    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks, None);
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         if t < 2 {
