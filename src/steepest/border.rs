@@ -205,6 +205,14 @@ impl Source<'_> {
         self.mask.is_some() || (0..3).any(thin)
     }
 
+    /// Whether the lines of a block in plane z are rows of the image as they lie: with all voxels around the ranges of y
+    /// and x in the image, side by side along x, and no mask.
+    pub fn is_plain(&self, z: usize, y: [usize; 2], x: [usize; 2]) -> bool {
+        let shape = self.image.shape();
+        let inside = z < shape[0] && y[0] > 0 && y[1] < shape[1] && x[0] > 0 && x[1] < shape[2];
+        inside && self.image.stride()[2] == 1 && self.mask.is_none()
+    }
+
     /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
     #[inline(always)]
     pub fn fill<T: Pixel, L: LineElement>(&self, [z, y]: [isize; 2], x0: usize, line: Line<L>) -> Content {
@@ -252,7 +260,7 @@ impl Source<'_> {
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, line.values.len()) };
-            finite = convert(row, line.values, |value| L::of(value, factor, term));
+            finite = convert(row, line.values, factor, term);
         } else {
             for (i, to) in line.values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
@@ -291,12 +299,12 @@ impl Source<'_> {
 /// Converts a row, and tells whether all is finite: in chunks of a fixed length, of which the last overlaps the one
 /// before, so that the compiler makes whole vectors of all of it.
 #[inline(always)]
-fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], of: impl Fn(T) -> L) -> bool {
+pub(crate) fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], factor: f32, term: f32) -> bool {
     const CHUNK: usize = 64;
     let mut finite = true;
     let mut part = |from: &[T], to: &mut [L]| {
         for (to, &value) in to.iter_mut().zip(from) {
-            *to = of(value);
+            *to = L::of(value, factor, term);
             finite &= T::INTEGER || to.finite();
         }
     };

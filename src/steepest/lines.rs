@@ -6,7 +6,7 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Line, LineElement, Pixel, with_pixel};
+use crate::steepest::border::{Content, Line, LineElement, Pixel, convert, with_pixel};
 use crate::steepest::direct::Neighborhood;
 use crate::steepest::job::{Job, WIDEST};
 use crate::steepest::rule::Direction;
@@ -201,16 +201,33 @@ impl<L: LineElement> Fill<'_, '_, L> {
         let Fill { job, block: [z, y, x], t, lines, marks, key_scale, contents } = self;
         let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
         let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
+        let factor = sign * key_scale.unwrap_or(1.0);
+        // The code of the middle neighbour in the first row; see `shared.rs`.
+        let (term, next) = key_scale.map_or((zero, 0.0), |_| ((9 * t + 1) as f32, 3.0));
+        let n = x[1] - x[0] + 2;
+        let z_in = (z[0] + t).wrapping_sub(1);
+        if marks.is_empty() && job.source.is_plain(z_in, [y[0], y[0] + LINES - 2], x) {
+            // SAFETY: the first of the lines, which all lie within the image.
+            let mut from = unsafe { job.source.image.at::<T>([z_in, y[0] - 1, x[0] - 1]) }.cast_const();
+            for (row, content) in contents.iter_mut().enumerate() {
+                let place = place(t, row);
+                let to = &mut lines[place..place + n];
+                // SAFETY: a line of n adjacent voxels.
+                let line = unsafe { std::slice::from_raw_parts(from, n) };
+                let finite = convert(line, to, factor, term + next * row as f32);
+                *content = Content { finite, complete: true };
+                from = from.wrapping_offset(job.source.image.stride()[1]);
+            }
+            return;
+        }
         for (row, content) in contents.iter_mut().enumerate() {
             let place = place(t, row);
-            let end = place + x[1] - x[0] + 2;
+            let end = place + n;
             let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             // A last block may have fewer rows; lines past the one below them are nobody's.
             *content = if at[1] <= y[1] as isize {
-                // The code of the middle neighbour in this row; see `shared.rs`.
-                let code = (9 * t + 3 * row + 1) as f32;
-                let (factor, term) = key_scale.map_or((sign, zero), |scale| (sign * scale, code));
+                let term = term + next * row as f32;
                 job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks, factor, term })
             } else {
                 EMPTY

@@ -196,6 +196,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     });
     let mut ahead = job.ahead([z, y, x]);
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
+    let skips_rows = (y[0]..y[1]).any(|y| job.skipped(1, y));
     let empty_classes = job.source.may_empty_a_class();
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
@@ -225,6 +226,15 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         let seen = dispatch(S::ISA, Advance::<K, true, SLOPE> { weights, step: &step });
         lines.note(t, seen);
         let decided = !seen.undecided && lines.finite();
+        if plain && decided && !skips_rows && !job.skipped(0, z) {
+            for out in &out[..y[1] - y[0]] {
+                for face in faces.into_iter().flatten() {
+                    // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
+                    unsafe { *out.labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
+                }
+            }
+            continue;
+        }
         for (row, y) in (y[0]..y[1]).enumerate() {
             if job.skipped(0, z) || job.skipped(1, y) {
                 job.write_zeros([z, y], full);
