@@ -273,13 +273,29 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> Self {
-        // Not greater, from the one integer comparison there is.
-        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+    fn max_unsigned(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_max_epu32(
             _mm256_castps_si256(self.0),
             _mm256_castps_si256(other.0)
         ))))
-        .not()
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_and_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_or_si256(
+            _mm256_castps_si256(self.0),
+            _mm256_xor_si256(_mm256_castps_si256(a.0), _mm256_castps_si256(b.0))
+        ))))
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+            _mm256_castps_si256(other.0),
+            _mm256_castps_si256(self.0)
+        ))))
     }
 }
 

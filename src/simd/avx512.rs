@@ -253,8 +253,27 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> __mmask16 {
-        op!(_mm512_cmple_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
+    fn max_unsigned(self, other: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_max_epu32(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        op!(F32(_mm512_and_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xf6>(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(a.0),
+            _mm512_castps_si512(b.0)
+        ))))
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> __mmask16 {
+        op!(_mm512_cmplt_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
     }
 }
 

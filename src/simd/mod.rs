@@ -108,8 +108,14 @@ pub(crate) trait VectorF32: Vector {
     /// The lane whose bits, read as a signed integer, are the smaller: of two negative numbers the one
     /// nearer to zero, of a negative and a positive one the negative.
     fn min_bits(self, other: Self) -> Self;
-    /// Where the bits, read as a signed integer, are at most `other`'s.
-    fn le_bits(self, other: Self) -> Self::Mask;
+    /// The lane whose bits, read as an unsigned integer, are the larger.
+    fn max_unsigned(self, other: Self) -> Self;
+    /// The bits that both have.
+    fn and_bits(self, other: Self) -> Self;
+    /// The bits of `self`, and those in which `a` and `b` differ.
+    fn collect_differing(self, a: Self, b: Self) -> Self;
+    /// Where the bits, read as a signed integer, are below `other`'s.
+    fn lt_bits(self, other: Self) -> Self::Mask;
 }
 
 /// What only vectors of f64 do.

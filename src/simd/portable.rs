@@ -245,10 +245,23 @@ impl VectorF32 for f32x8 {
         }))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> Self {
+    fn max_unsigned(self, other: Self) -> Self {
+        let (a, b) = (self.to_array(), other.to_array());
+        f32x8::new(std::array::from_fn(|i| f32::from_bits(a[i].to_bits().max(b[i].to_bits()))))
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        self | (a ^ b)
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> Self {
         let (a, b) = (self.to_array(), other.to_array());
         f32x8::new(std::array::from_fn(|i| {
-            f32::from_bits(if a[i].to_bits() as i32 <= b[i].to_bits() as i32 { u32::MAX } else { 0 })
+            f32::from_bits(if (a[i].to_bits() as i32) < b[i].to_bits() as i32 { u32::MAX } else { 0 })
         }))
     }
 }

@@ -15,6 +15,7 @@
 //!    the lower index wins: there the limit falls between two codes.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorI16};
+use crate::steepest::best::INTEGER;
 use crate::steepest::rule::LABEL_CENTER;
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
@@ -29,6 +30,7 @@ macro_rules! shared {
         impl Shared for $kernel {
             type Line = $line;
             const KEPT: usize = 2;
+            const EXACT: bool = true;
             const KEY_SCALE: Option<f32> = Some($scale);
 
             fn lanes<S: Simd>() -> usize {
@@ -45,7 +47,7 @@ macro_rules! shared {
                     // SAFETY: the caller's promise.
                     unsafe { column::<S, $key<S::$vectors>, EMIT>(simd, weights, step, vector) };
                 }
-                Seen { undecided: false, finite: true, negative_zero: false }
+                Seen::NOTHING
             }
         }
     };
@@ -86,7 +88,11 @@ struct Row<K> {
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn input<S: Simd, K: Key<S>, const LINE: usize>(simd: S, step: &Step<K::Line>, vector: usize) -> Row<K> {
+unsafe fn input<S: Simd, K: Key<S>, const LINE: usize>(
+    simd: S,
+    step: &Step<K::Line>,
+    vector: usize,
+) -> Row<K> {
     let x = position(vector, K::LANES, step.width);
     // SAFETY: the caller's promise.
     let [left, middle, right] = unsafe {
@@ -156,14 +162,7 @@ trait Key<S: Simd>: Copy {
     ///
     /// # Safety
     /// As many bytes as there are lanes are writable.
-    unsafe fn label(
-        simd: S,
-        weights: &Weights,
-        gaps: bool,
-        center: Self,
-        lowest: [Self; 3],
-        labels: *mut u8,
-    );
+    unsafe fn label(simd: S, weights: &Weights, gaps: bool, center: Self, lowest: [Self; 3], labels: *mut u8);
 }
 
 /// The scale of bytes.
@@ -325,8 +324,12 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
             (rounded(simd, face_rank), rounded(simd, edge_rank), rounded(simd, corner_rank));
         let zero = V::splat(simd, 0.0);
         let edge_wins = zero.lt(lead(simd, edge, FACE_EDGE, face));
-        let corner_wins =
-            zero.lt(lead(simd, corner, FACE_CORNER, face)).and(zero.lt(lead(simd, corner, EDGE_CORNER, edge)));
+        let corner_wins = zero.lt(lead(simd, corner, FACE_CORNER, face)).and(zero.lt(lead(
+            simd,
+            corner,
+            EDGE_CORNER,
+            edge,
+        )));
         let best = edge_rank.select(edge_wins, face_rank);
         let best = corner_rank.select(corner_wins, best);
         // The largest difference is zero: the classes that have it tie, and the lowest code has the lowest rank.
@@ -347,9 +350,6 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
 pub(crate) fn word_limit(limit: f64) -> f32 {
     (-limit * f64::from(WORD_SCALE)) as f32
 }
-
-/// Added to a number below 2²², rounds it to an integer, which then are the lowest bits.
-const INTEGER: f32 = 12_582_912.0;
 
 /// The difference n − c of a rank.
 #[inline(always)]
@@ -394,7 +394,13 @@ mod tests {
 
     /// The square of a class's weight is 1/2, 1/3 or 2/3.
     fn wins(far: i64, weight: f64, near: i64) -> bool {
-        let (up, down) = if weight == EDGE_CORNER { (2, 3) } else if weight == FACE_EDGE { (1, 2) } else { (1, 3) };
+        let (up, down) = if weight == EDGE_CORNER {
+            (2, 3)
+        } else if weight == FACE_EDGE {
+            (1, 2)
+        } else {
+            (1, 3)
+        };
         far.signum() * far * far * up > near.signum() * near * near * down
     }
 
@@ -429,10 +435,15 @@ mod tests {
                         for near in tie - 1..=tie + 1 {
                             // SAFETY: the array holds the lanes of the widest tier.
                             let mut leads = [0.0f32; 16];
-                            let [far_vector, near_vector] = [far, near].map(|d| S::F32::splat(simd, d as f32));
+                            let [far_vector, near_vector] =
+                                [far, near].map(|d| S::F32::splat(simd, d as f32));
                             unsafe { lead(simd, far_vector, weight, near_vector).store(leads.as_mut_ptr()) };
                             // Ranks are of n − c: a class wins where its own is the lower.
-                            assert_eq!(leads[0] > 0.0, wins(-far, weight, -near), "{far} and {near}, {weight}");
+                            assert_eq!(
+                                leads[0] > 0.0,
+                                wins(-far, weight, -near),
+                                "{far} and {near}, {weight}"
+                            );
                         }
                     }
                 }

@@ -5,7 +5,9 @@
 //! is added when a minimum changes its place from the plane below to the one above.
 
 use crate::simd::{Simd, prefetch};
+use crate::steepest::best::SCALE;
 use crate::steepest::border::LineElement;
+use crate::steepest::exact::Exact;
 use crate::steepest::integer::{byte_limit, word_limit};
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
 
@@ -19,6 +21,8 @@ pub(crate) trait Shared {
     type Line: LineElement;
     /// Vectors kept of each row and position for the two planes that follow.
     const KEPT: usize;
+    /// Whether the kernel relies on exact differences.
+    const EXACT: bool;
     /// What lines hold: the values if `None`, else keys, which are this times the value plus the code of the voxel
     /// in the middle of a row's neighbourhood.
     const KEY_SCALE: Option<f32>;
@@ -50,6 +54,7 @@ pub(crate) struct Step<'a, L> {
     pub width: usize,
     /// Some voxels may have no neighbour at all in a class.
     pub gaps: bool,
+    pub exact: &'a Exact,
     /// Where the rows of output go.
     pub rows: &'a [RowOut; ROWS],
     pub ahead: &'a Ahead,
@@ -104,9 +109,15 @@ impl<L> Step<'_, L> {
 pub(crate) struct Seen {
     /// There are flags.
     pub undecided: bool,
-    /// No NaN and no infinity in plane p, and no −0: known to the kernels that read in place.
-    pub finite: bool,
+    /// All values of plane p are moderate, and there is no −0: known to the kernels that read in place.
+    pub moderate: bool,
     pub negative_zero: bool,
+    /// A value is not as `Exact` says: known to the kernels that need it.
+    pub inexact: bool,
+}
+
+impl Seen {
+    pub const NOTHING: Seen = Seen { undecided: false, moderate: true, negative_zero: false, inexact: false };
 }
 
 /// Where vector `vector` of a row of `width` voxels begins.
@@ -129,8 +140,7 @@ pub(crate) struct RowOut {
 
 /// What the kernels take from the rule.
 pub(crate) struct Weights {
-    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), scaled so that the smallest is 1: scores then never
-    /// underflow to zero.
+    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), relative to the smallest and times `best::SCALE`.
     pub class: [f32; 8],
     /// By class a number that only classes of the very same weight share: weights that differ may be equal in f32.
     pub group: [f32; 8],
@@ -140,21 +150,27 @@ pub(crate) struct Weights {
     pub unit_ratios: bool,
     /// Best scores below this have label 13.
     pub threshold: f32,
-    /// Best scores this near to the threshold are undecided.
-    pub band: f32,
+    /// Best scores between these are undecided.
+    pub band: [f32; 2],
     /// For integers: label 13 where the ranks of faces, edges and corners are all beyond these.
     pub byte_limits: [i16; 3],
     pub word_limits: [f32; 3],
 }
 
 impl Weights {
+    /// Whether the rule may take the centre where no difference is larger than this.
+    pub fn reaches_threshold(&self, difference: f32) -> bool {
+        let largest = self.class[1..].iter().copied().fold(0.0, f32::max);
+        difference * largest >= -0.99 * self.threshold
+    }
+
     /// If these kernels may be used at all.
     pub fn new(rule: &Rule) -> Option<Weights> {
         let class = rule.class_weights()?;
         let least = class[1..].iter().copied().fold(f64::INFINITY, f64::min);
         let (threshold, band) = match rule.minima {
             Minima::Reference => {
-                let threshold = REFERENCE_CENTER_SCORE / least;
+                let threshold = REFERENCE_CENTER_SCORE / least * f64::from(SCALE);
                 (threshold, -1e-5 * threshold)
             }
             Minima::Strict => (0.0, 0.0),
@@ -166,7 +182,7 @@ impl Weights {
         let unit_ratios = (1..8).all(|i| (class[i] - class[1] * unit[i]).abs() <= 1e-13 * class[i]);
         let limits = [1, 3, 7].map(|i| integer_limit(rule.minima, class[i]));
         Some(Weights {
-            class: class.map(|w| (w / least) as f32),
+            class: class.map(|w| (w / least) as f32 * SCALE),
             group: class.map(|w| class.iter().take_while(|&&other| other != w).count() as f32),
             isotropic: class[1] == class[2]
                 && class[1] == class[4]
@@ -174,7 +190,7 @@ impl Weights {
                 && class[3] == class[6],
             unit_ratios,
             threshold: threshold as f32,
-            band: band as f32,
+            band: [threshold - band, threshold + band].map(|edge| edge as f32),
             byte_limits: limits.map(byte_limit),
             word_limits: limits.map(word_limit),
         })
