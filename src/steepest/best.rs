@@ -104,8 +104,7 @@ impl<S: Simd> Best<S> {
             undecided = undecided.or(splat(low).lt(self.score).and(self.score.lt(splat(high))));
         }
         if G::GAPS > 0 {
-            // Finite also where the score is not: a centre that the mask has taken out has nothing to decide.
-            let limit = size.min(splat(f32::MAX)).mul_add(splat(-NEAR / SCALE), splat(-1e-37));
+            let limit = size.mul_add(splat(-NEAR / SCALE), splat(-1e-37));
             undecided = undecided.or(G::below(gaps, limit));
         }
         undecided

@@ -202,6 +202,15 @@ pub(crate) struct Form {
     pub exact: Option<Exact>,
 }
 
+impl Form {
+    /// For the next row: its codes are three more.
+    pub fn next_row(&mut self, key_scale: Option<f32>) {
+        if key_scale.is_some() {
+            self.term += 3.0;
+        }
+    }
+}
+
 impl<L> Line<'_, L> {
     #[inline(always)]
     fn part(&mut self, range: Range<usize>) -> Line<'_, L> {
@@ -271,39 +280,23 @@ impl Source<'_> {
         let mask = self.mask.map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
         let from = unsafe { self.image.at::<T>(start) }.cast_const();
-        let mut look = Look::default();
+        let mut content = Content::PLAIN;
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
             let row = unsafe { std::slice::from_raw_parts(from, n) };
-            look = convert(row, mask, values, form);
+            content = convert(row, mask, values, form);
         } else {
             for (i, to) in values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
                 let pixel = unsafe { *from.offset(i as isize * step) };
                 let mask = if mask.is_empty() { mask } else { &mask[i..=i] };
-                look.and(convert(&[pixel], mask, std::slice::from_mut(to), form));
+                content.and(convert(&[pixel], mask, std::slice::from_mut(to), form));
             }
         }
         for (mark, &kept) in marks.iter_mut().zip(mask) {
             *mark = if kept != 0 { EXISTS } else { MISSING };
         }
-        look.content(form.exact)
-    }
-
-    /// Fills lines with rows of the image as they lie, from voxel `start` on: for blocks that are `plain`.
-    ///
-    /// # Safety
-    /// All voxels lie within the image, whose type is T.
-    #[inline(always)]
-    pub unsafe fn fill_plain<T: Pixel, L: LineElement>(
-        &self,
-        start: [usize; 3],
-        line: Line<L>,
-    ) -> Content {
-        let n = line.values.len();
-        // SAFETY: the caller's promise.
-        let row = unsafe { std::slice::from_raw_parts(self.image.at::<T>(start).cast_const(), n) };
-        convert(row, &[], line.values, line.form).content(line.form.exact)
+        content
     }
 
     /// The neighbourhood of a voxel, in plain values: what [`Rule::define`](super::rule::Rule::define) takes.
@@ -358,34 +351,20 @@ struct Look {
     hidden: u32,
 }
 
-impl Look {
-    fn and(&mut self, other: Look) {
-        self.lost |= other.lost;
-        self.high = self.high.max(other.high);
-        self.hidden |= other.hidden;
-    }
-
-    fn content(self, exact: Option<Exact>) -> Content {
-        let complete = self.hidden == 0;
-        match exact {
-            None => Content { moderate: self.high <= MODERATE.to_bits(), complete, exact: true },
-            Some(exact) => {
-                let exact = self.lost == 0 && self.high <= exact.bound.to_bits();
-                Content { moderate: exact, complete, exact }
-            }
-        }
-    }
-}
-
 /// Converts a row, and takes out the voxels where `mask` is 0, unless it is empty.
 #[inline(always)]
-fn convert<T: Pixel, L: LineElement>(from: &[T], mask: &[u8], to: &mut [L], form: Form) -> Look {
+pub(crate) fn convert<T: Pixel, L: LineElement>(
+    from: &[T],
+    mask: &[u8],
+    to: &mut [L],
+    form: Form,
+) -> Content {
     // Each loop without a choice in it, for the compiler to make vectors of.
     match (mask.is_empty(), form.exact) {
-        (true, None) => chunks::<T, L, false, false>(from, mask, to, form, &Exact::INTEGERS),
-        (true, Some(exact)) => chunks::<T, L, false, true>(from, mask, to, form, &exact),
-        (false, None) => chunks::<T, L, true, false>(from, mask, to, form, &Exact::INTEGERS),
-        (false, Some(exact)) => chunks::<T, L, true, true>(from, mask, to, form, &exact),
+        (true, None) => chunks::<T, L, false, false>(from, mask, to, form, Exact::INTEGERS),
+        (true, Some(exact)) => chunks::<T, L, false, true>(from, mask, to, form, exact),
+        (false, None) => chunks::<T, L, true, false>(from, mask, to, form, Exact::INTEGERS),
+        (false, Some(exact)) => chunks::<T, L, true, true>(from, mask, to, form, exact),
     }
 }
 
@@ -396,21 +375,27 @@ fn chunks<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
     mask: &[u8],
     to: &mut [L],
     form: Form,
-    exact: &Exact,
-) -> Look {
+    exact: Exact,
+) -> Content {
     const CHUNK: usize = 64;
     let n = to.len();
-    if n < CHUNK {
-        return chunk::<T, L, MASKED, EXACT>(from, mask, to, form, exact);
-    }
     let mut look = Look::default();
-    for start in (0..n).step_by(CHUNK) {
-        let start = start.min(n - CHUNK);
-        let mask = if MASKED { &mask[start..][..CHUNK] } else { mask };
-        let (from, to) = (&from[start..][..CHUNK], &mut to[start..][..CHUNK]);
-        look.and(chunk::<T, L, MASKED, EXACT>(from, mask, to, form, exact));
+    if n < CHUNK {
+        chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look);
+    } else {
+        let whole = n / CHUNK * CHUNK;
+        for part in [0..whole, n - CHUNK..n] {
+            let mask = if MASKED { &mask[part.clone()] } else { mask };
+            let (from, to) = (&from[part.clone()], &mut to[part]);
+            chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look);
+            if whole == n {
+                break;
+            }
+        }
     }
-    look
+    let exact = !EXACT || T::INTEGER || look.lost == 0 && look.high <= exact.bound.to_bits();
+    let moderate = T::INTEGER || if EXACT { exact } else { look.high <= MODERATE.to_bits() };
+    Content { moderate, complete: !MASKED || look.hidden == 0, exact }
 }
 
 #[inline(always)]
@@ -420,8 +405,8 @@ fn chunk<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
     to: &mut [L],
     form: Form,
     exact: &Exact,
-) -> Look {
-    let mut look = Look::default();
+    look: &mut Look,
+) {
     for (i, (to, &pixel)) in to.iter_mut().zip(from).enumerate() {
         let kept = !MASKED || mask[i] != 0;
         let value = L::of(pixel, form.factor, form.term);
@@ -437,5 +422,4 @@ fn chunk<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
             }
         }
     }
-    look
 }

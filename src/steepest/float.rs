@@ -28,13 +28,11 @@ use crate::steepest::best::{Best, INTEGER};
 use crate::steepest::node::{Guard, Guarded, Node, Nodes, Unguarded, merge, pair};
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
-/// Labels of f32 images, and of anything where voxels are not cubes. `EXACT`: all differences are exact;
-/// without `LIMITS` no score then reaches the limit beyond which the rule takes the centre.
-pub(crate) struct Float<const ISOTROPIC: bool, const EXACT: bool, const LIMITS: bool>;
+/// Labels of f32 images, and of anything where voxels are not cubes. `EXACT`: all differences are exact.
+/// `CARE`: there may be a mask, or, with exact differences, a score may reach the limit where the rule takes the centre.
+pub(crate) struct Float<const ISOTROPIC: bool, const EXACT: bool, const CARE: bool>;
 
-impl<const ISOTROPIC: bool, const EXACT: bool, const LIMITS: bool> Shared
-    for Float<ISOTROPIC, EXACT, LIMITS>
-{
+impl<const ISOTROPIC: bool, const EXACT: bool, const CARE: bool> Shared for Float<ISOTROPIC, EXACT, CARE> {
     type Line = f32;
     const KEPT: usize = if ISOTROPIC { 4 } else { 6 } + if EXACT { 0 } else { 1 };
     const EXACT: bool = EXACT;
@@ -53,9 +51,9 @@ impl<const ISOTROPIC: bool, const EXACT: bool, const LIMITS: bool> Shared
         // SAFETY: the caller's promise.
         unsafe {
             if EXACT {
-                sweep::<S, Unguarded<LIMITS>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
+                sweep::<S, Unguarded<CARE>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
             } else {
-                sweep::<S, Guarded, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
+                sweep::<S, Guarded<CARE>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
             }
         }
     }
@@ -226,9 +224,14 @@ impl<S: Simd, G: Guard<S>> Pending<S, G> {
     /// As [`Shared::step`].
     #[inline(always)]
     unsafe fn finish<const SLOPE: bool>(self, simd: S, at: At, notes: &mut Notes<S, G>) {
-        let Pending { gaps, best, row, .. } = self;
+        let Pending { gaps, center, best, row, .. } = self;
         let x = position(at.vector, S::F32::LANES, at.step.width);
-        let flags = best.undecided::<G>(simd, at.weights, gaps).bits();
+        let mut undecided = best.undecided::<G>(simd, at.weights, gaps);
+        if G::MASKED {
+            // A voxel that the mask has taken out is +∞, and has nothing to decide.
+            undecided = undecided.and(center.lt(S::F32::splat(simd, f32::INFINITY)));
+        }
+        let flags = undecided.bits();
         let corner = S::F32::splat(simd, at.codes.corner[row]);
         let out = &at.step.rows[row];
         // SAFETY: the caller's promise.

@@ -433,10 +433,10 @@ mod tests {
                     for far in -65_535..=65_535i64 {
                         let tie = (far as f64 * weight).round() as i64;
                         for near in tie - 1..=tie + 1 {
-                            // SAFETY: the array holds the lanes of the widest tier.
                             let mut leads = [0.0f32; 16];
                             let [far_vector, near_vector] =
                                 [far, near].map(|d| S::F32::splat(simd, d as f32));
+                            // SAFETY: the array holds the lanes of the widest tier.
                             unsafe { lead(simd, far_vector, weight, near_vector).store(leads.as_mut_ptr()) };
                             // Ranks are of n − c: a class wins where its own is the lower.
                             assert_eq!(

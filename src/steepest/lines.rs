@@ -6,7 +6,7 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, with_pixel};
+use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, convert, with_pixel};
 use crate::steepest::direct::Neighborhood;
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
@@ -213,27 +213,35 @@ impl<L: LineElement> Fill<'_, '_, L> {
         let mut form = Form { factor: sign * key_scale.unwrap_or(1.0), term, exact };
         let n = x[1] - x[0] + 2;
         let plane = (z[0] + t).wrapping_sub(1);
-        let plain = marks.is_empty() && job.source.is_plain(plane, [y[0], y[0] + LINES - 2], x);
         let mut all = Content::PLAIN;
+        if marks.is_empty() && job.source.is_plain(plane, [y[0], y[0] + LINES - 2], x) {
+            // SAFETY: the first of the lines, which all lie within the image.
+            let mut from = unsafe { job.source.image.at::<T>([plane, y[0] - 1, x[0] - 1]) }.cast_const();
+            for (row, content) in contents.iter_mut().enumerate() {
+                let place = place(t, row);
+                // SAFETY: a line of n adjacent voxels.
+                let line = unsafe { std::slice::from_raw_parts(from, n) };
+                *content = convert(line, &[], &mut lines[place..place + n], form);
+                all.and(*content);
+                from = from.wrapping_offset(job.source.image.stride()[1]);
+                form.next_row(key_scale);
+            }
+            return all;
+        }
         for (row, content) in contents.iter_mut().enumerate() {
             let place = place(t, row);
             let end = place + n;
             let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
             let line = Line { values: &mut lines[place..end], marks, form };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
-            *content = if plain {
-                // SAFETY: `is_plain` says that all voxels lie within the image.
-                unsafe { job.source.fill_plain::<T, L>([plane, y[0] + row - 1, x[0] - 1], line) }
-            } else if at[1] <= y[1] as isize {
+            *content = if at[1] <= y[1] as isize {
                 job.source.fill::<T, L>(at, x[0], line)
             } else {
                 // A last block may have fewer rows; lines past the one below them are nobody's.
                 Content::PLAIN
             };
             all.and(*content);
-            if key_scale.is_some() {
-                form.term += 3.0;
-            }
+            form.next_row(key_scale);
         }
         all
     }

@@ -18,6 +18,8 @@ pub(crate) trait Guard<S: Simd> {
     const GAPS: usize;
     /// Whether scores may reach the limit beyond which the rule takes the centre.
     const LIMITS: bool;
+    /// Whether flags are to be cleared where a mask has taken out the centre: its gaps say nothing.
+    const MASKED: bool;
 
     fn watch(simd: S) -> Self::Watch;
     fn look(simd: S, exact: &Exact, value: S::F32, watch: &mut Self::Watch);
@@ -50,14 +52,15 @@ pub(crate) fn merge<S: Simd, G: Guard<S>>(a: Node<S>, b: Node<S>, gaps: &mut G::
 const NEXT_TO_ZERO: u32 = 1 << 31 | 1;
 
 /// For any values.
-pub(crate) struct Guarded;
+pub(crate) struct Guarded<const MASKED: bool>;
 
-impl<S: Simd> Guard<S> for Guarded {
+impl<S: Simd, const MASKED: bool> Guard<S> for Guarded<MASKED> {
     type Gaps = S::F32;
     // The sum of all values, too large if one is not moderate, and the lowest bits.
     type Watch = [S::F32; 2];
     const GAPS: usize = 1;
     const LIMITS: bool = true;
+    const MASKED: bool = MASKED;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {
@@ -108,6 +111,7 @@ impl<S: Simd, const LIMITS: bool> Guard<S> for Unguarded<LIMITS> {
     type Watch = [S::F32; 2];
     const GAPS: usize = 0;
     const LIMITS: bool = LIMITS;
+    const MASKED: bool = false;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {

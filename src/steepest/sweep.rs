@@ -141,7 +141,11 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
         job.inexact.store(true, Ordering::Relaxed);
         rows.flags.fill(0);
     }
-    march::<S, Float<ISOTROPIC, false, true>, SLOPE>(simd, job, block, &mut memory, &mut rows);
+    if job.source.mask.is_some() {
+        march::<S, Float<ISOTROPIC, false, true>, SLOPE>(simd, job, block, &mut memory, &mut rows);
+    } else {
+        march::<S, Float<ISOTROPIC, false, false>, SLOPE>(simd, job, block, &mut memory, &mut rows);
+    }
 }
 
 /// The lines and nodes of a kernel.
@@ -227,7 +231,16 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         classes: rows.classes[row * LINE..].as_mut_ptr(),
     });
     let mut ahead = job.ahead([z, y, x]);
+    let masked = job.source.mask.is_some();
+    let rows_skipped = (y[0]..y[1]).any(|y| job.skipped(1, y));
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
+    // Skipped faces of a row of bytes, given its label at x[0].
+    let clear = |labels: *mut u8| {
+        for face in faces.into_iter().flatten() {
+            // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
+            unsafe { *labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
+        }
+    };
     let empty_classes = job.source.may_empty_a_class();
     let exact = job.exact.unwrap_or(Exact::INTEGERS);
     for t in 0..z[1] - z[0] + 2 {
@@ -269,21 +282,25 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
         let decided = !seen.undecided && lines.moderate();
         let plane_skipped = job.skipped(0, z);
+        if plain && decided && !masked && !plane_skipped && !rows_skipped {
+            // As below, with as little to ask as most steps need.
+            for out in &out[..y[1] - y[0]] {
+                clear(out.labels);
+            }
+            continue;
+        }
         for (row, y) in (y[0]..y[1]).enumerate() {
             if plane_skipped || job.skipped(1, y) {
                 job.write_zeros([z, y], full);
                 continue;
             }
             if plain {
-                if decided && job.source.mask.is_some() {
+                if decided && masked {
                     // SAFETY: the row's n labels are adjacent, and this task's alone.
                     let labels = unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) };
                     job.take_out([z, y, x[0]], labels, &mut []);
                 }
-                for face in faces.into_iter().flatten() {
-                    // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
-                    unsafe { *out[row].labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
-                }
+                clear(out[row].labels);
                 if decided {
                     continue;
                 }
