@@ -288,7 +288,7 @@ impl<'a> Bins<'a> {
     }
 
     /// Whether the roundings of positions, in sigmas, are below those of f32 factors.
-    fn lines_are_exact(&self) -> bool {
+    pub(super) fn lines_are_exact(&self) -> bool {
         (0..3).all(|j| {
             let axis = &self.sort.axes[j];
             let sigma = self.widths.least[j] / self.sort.rules.radius;

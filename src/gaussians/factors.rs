@@ -70,16 +70,6 @@ pub(super) trait Real:
 
     /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
-
-    /// Which of the squares, a vector's worth, are within the limit.
-    ///
-    /// # Safety
-    /// As many f64 as the vector has lanes can be read.
-    unsafe fn within<S: Simd>(
-        simd: S,
-        squares: *const f64,
-        limit: S::F64,
-    ) -> <Self::Vector<S> as Vector>::Mask;
 }
 
 /// A profile ready for vectors.
@@ -249,14 +239,6 @@ impl Real for f32 {
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> S::F32 {
         batch.factor(simd, i, j, v)
     }
-
-    #[inline(always)]
-    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
-        // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
-        let (low, high) =
-            unsafe { (S::F64::load(simd, squares), S::F64::load(simd, squares.add(S::F64::LANES))) };
-        S::join(low.le(limit), high.le(limit))
-    }
 }
 
 /// Exponents for an f32 grid.
@@ -314,12 +296,6 @@ impl Real for f64 {
     #[inline(always)]
     fn line_factor<S: Simd>(_: S, _: &Batch, _: usize, _: usize, _: usize) -> S::F64 {
         unreachable!("lines are for f32")
-    }
-
-    #[inline(always)]
-    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F64 as Vector>::Mask {
-        // SAFETY: the caller's promise.
-        unsafe { S::F64::load(simd, squares) }.le(limit)
     }
 
     #[inline(always)]

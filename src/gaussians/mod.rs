@@ -3,6 +3,7 @@
 // An axis or a row of a block indexes several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
+mod ball;
 mod bins;
 mod corners;
 mod factors;

@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};
 
 use super::Support;
+use super::ball::Ball;
 use super::bins::{Candidates, Run};
 use super::factors::{Real, power_of_two};
 use super::lines::{BATCH, Batch};
@@ -49,9 +50,7 @@ struct Line([u64; 8]);
 
 impl<T: Real> Scratch<T> {
     pub(super) fn new(support: Support) -> Result<Self, Error> {
-        let (elements, squares) = Pack::<T>::memory(support);
-        let elements = voxels::<T>() + elements;
-        let bytes = elements * size_of::<T>() + squares * size_of::<f64>();
+        let bytes = Self::sizes(support).iter().sum::<usize>();
         let count = bytes.div_ceil(size_of::<Line>());
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
@@ -59,18 +58,44 @@ impl<T: Real> Scratch<T> {
         Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
     }
 
-    /// The tile's buffer, a pack's elements, and its squares.
-    fn parts(&mut self, support: Support) -> (&mut [T], &mut [T], &mut [f64]) {
-        let (elements, squares) = Pack::<T>::memory(support);
-        let lines = (voxels::<T>() + elements) * size_of::<T>() / size_of::<Line>();
-        let (first, last) = self.lines.split_at_mut(lines);
-        assert!(size_of_val(last) >= squares * size_of::<f64>());
-        // SAFETY: lines are plain memory without padding, long enough, and any bits are a T (f32 or f64).
+    /// Bytes of the tile's buffer, of a pack's factors, and of the three parts of a ball.
+    fn sizes(support: Support) -> [usize; 5] {
+        let (squares, least, words) = match support {
+            Support::Box => (0, 0, 0),
+            Support::Ball => Ball::<T>::memory(),
+        };
+        let elements = [voxels::<T>(), T::PACK * pack::rows::<T>()].map(|n| n * size_of::<T>());
+        [
+            elements[0],
+            elements[1],
+            squares * size_of::<f64>(),
+            least * size_of::<T>(),
+            words * size_of::<u32>(),
+        ]
+    }
+
+    /// The tile's buffer, a pack's factors, and what BALL needs.
+    fn parts(&mut self, support: Support, exact: bool) -> (&mut [T], &mut [T], Ball<'_, T>) {
+        let sizes = Self::sizes(support);
+        // (Each is a multiple of a cache line, which is a multiple of every alignment.)
+        let mut rest = &mut self.lines[..];
+        let [buffer, factors, squares, least, words] = sizes.map(|bytes| {
+            let lines;
+            (lines, rest) = std::mem::take(&mut rest).split_at_mut(bytes / size_of::<Line>());
+            lines.as_mut_ptr()
+        });
+        let [buffer_len, factors_len, _, least_len, _] = sizes.map(|bytes| bytes / size_of::<T>());
+        // SAFETY: lines are plain memory without padding, these are apart and long enough, and any bits are a T (f32 or
+        // f64), an f64 or a u32.
         unsafe {
-            let all =
-                std::slice::from_raw_parts_mut(first.as_mut_ptr().cast::<T>(), voxels::<T>() + elements);
-            let (buffer, elements) = all.split_at_mut(voxels::<T>());
-            (buffer, elements, std::slice::from_raw_parts_mut(last.as_mut_ptr().cast(), squares))
+            let ball = Ball::new(
+                std::slice::from_raw_parts_mut(squares.cast(), sizes[2] / size_of::<f64>()),
+                std::slice::from_raw_parts_mut(least.cast(), least_len),
+                std::slice::from_raw_parts_mut(words.cast(), sizes[4] / size_of::<u32>()),
+                exact,
+            );
+            let buffer = std::slice::from_raw_parts_mut(buffer.cast(), buffer_len);
+            (buffer, std::slice::from_raw_parts_mut(factors.cast(), factors_len), ball)
         }
     }
 }
@@ -109,8 +134,8 @@ impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
         let mut runs = std::mem::take(&mut scratch.runs);
         bins.runs(axes, start, extent, &mut runs);
 
-        let (buffer, elements, squares) = scratch.parts(rules.support);
-        let mut pack = Pack::new(elements, squares, rules.support, [BZ, BY, <T::Vector<S>>::LANES]);
+        let (buffer, factors, ball) = scratch.parts(rules.support, bins.lines_are_exact());
+        let mut pack = Pack::new(factors, ball, [BZ, BY, <T::Vector<S>>::LANES]);
         let scale = power_of_two(job.scale);
         let ball = rules.support == Support::Ball;
 
@@ -151,7 +176,7 @@ impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
             }
         }
         scratch.runs = runs;
-        let (buffer, _, _) = scratch.parts(rules.support);
+        let (buffer, _, _) = scratch.parts(rules.support, false);
         let pitch = [T::TILE[1] * T::TILE[2], T::TILE[2]];
         match region {
             None => job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) }),
@@ -218,6 +243,10 @@ fn fill<S: Simd, T: Real>(
             let weight = if j == 0 { weight } else { T::from_f64(1.0) };
             let (axis, span, images) = (&axes[j], spans[j], reaching[j]);
             pack.fill(simd, rules, j, axis, center[j], sigma[j], span, images, extent[j], weight);
+        }
+        if rules.support == Support::Ball {
+            let middle = [0, 1, 2].map(|j| spans[j].middle - reaching[j].first);
+            pack.fill_ball(simd, rules, axes, middle, sigma);
         }
         pack.len += 1;
     }
@@ -290,7 +319,10 @@ impl Lines {
                 pack.fill_line(simd, &self.batch, i, j, (ends[j].0, ends[j].1 - 1), weight);
             }
             if rules.support == Support::Ball {
-                pack.fill_squares(simd, axes, bins.center(self.places[i]), &self.batch, i, ends);
+                let (center, sigma) = (bins.center(self.places[i]), bins.sigma(self.places[i]));
+                pack.fill_squares(simd, axes, center, &self.batch, i, ends);
+                let middle = [0, 1, 2].map(|j| axes[j].index(center[j]) - self.batch.tile_first(i, j));
+                pack.fill_ball(simd, rules, axes, middle, sigma);
             }
             pack.len += 1;
         }
@@ -308,7 +340,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
     let lanes = <T::Vector<S>>::LANES;
     assert!(BY <= <S::F64 as Vector>::LANES);
     assert!(buffer.len() >= voxels::<T>() && pack.factors.len() >= T::PACK * pack::rows::<T>());
-    assert!(!BALL || pack.squares.len() >= T::PACK * pack::rows::<T>());
+    assert!(!BALL || pack.ball.serves::<S>(BZ, BY));
     let [touched_z, touched_y, touched_x] = &pack.touched;
     for z in 0..T::TILE[0] / BZ {
         if touched_z[z] == 0 {
@@ -320,15 +352,14 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                 continue;
             }
             for x in 0..T::TILE[2] / lanes {
-                let touched = touched_zy & touched_x[x];
+                let mut touched = touched_zy & touched_x[x];
+                if BALL && touched != 0 {
+                    touched = pack.ball.near(simd, [z, y, x], touched, limit);
+                }
                 if touched == 0 {
                     continue;
                 }
                 let corner = [z * BZ, y * BY, x * lanes];
-                let (mut full, mut part) = (touched, 0);
-                if BALL {
-                    (full, part) = pack.split(simd, [z, y, x], touched, limit);
-                }
                 // SAFETY: the block lies within the tile, and the buffer's length was checked.
                 let block = unsafe {
                     buffer.as_mut_ptr().add((corner[0] * T::TILE[1] + corner[1]) * T::TILE[2] + corner[2])
@@ -342,9 +373,9 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                         };
                     }
                 }
-                while full != 0 {
-                    let slot = full.trailing_zeros() as usize;
-                    full &= full - 1;
+                while touched != 0 {
+                    let slot = touched.trailing_zeros() as usize;
+                    touched &= touched - 1;
                     // SAFETY: set bits are slots below T::PACK; the corner lies within the rows.
                     let (gz, gy, gx) = unsafe { rows::<T, _>(pack.factors, slot, corner) };
                     // SAFETY: as above.
@@ -354,41 +385,20 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                         // SAFETY: as above.
                         *plane = gx.mul(<T::Vector<S>>::splat(simd, unsafe { *gz.add(dz) }));
                     }
+                    let (kept, bit) = pack.ball.block::<S>(slot, corner);
                     for dy in 0..BY {
                         // SAFETY: as above.
                         let g = <T::Vector<S>>::splat(simd, unsafe { *gy.add(dy) });
                         for dz in 0..BZ {
-                            sums[dz][dy] = planes[dz].mul_add(g, sums[dz][dy]);
-                        }
-                    }
-                }
-                while BALL && part != 0 {
-                    let slot = part.trailing_zeros() as usize;
-                    part &= part - 1;
-                    // SAFETY: as above, for the squares too.
-                    let (gz, gy, gx) = unsafe { rows::<T, _>(pack.factors, slot, corner) };
-                    // SAFETY: as above.
-                    let (qz, qy, qx) = unsafe { rows::<T, _>(pack.squares, slot, corner) };
-                    // SAFETY: as above.
-                    let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
-                    // SAFETY: as above; a vector from row y on ends at the latest in row x.
-                    let y_squares = unsafe { S::F64::load(simd, qy) };
-                    for dz in 0..BZ {
-                        // SAFETY: as above.
-                        let (g, q) = unsafe { (*gz.add(dz), *qz.add(dz)) };
-                        let plane = gx.mul(<T::Vector<S>>::splat(simd, g));
-                        // What is left for x in each row. All rows at once, and through memory, from where
-                        // they are broadcast for nothing.
-                        let mut left = [0.0; 8];
-                        // SAFETY: the array holds the lanes of the widest tier.
-                        unsafe { S::F64::splat(simd, limit - q).sub(y_squares).store(left.as_mut_ptr()) };
-                        for dy in 0..BY {
-                            // SAFETY: as above.
-                            let g = unsafe { *gy.add(dy) };
-                            // SAFETY: as above.
-                            let kept = unsafe { T::within(simd, qx, S::F64::splat(simd, left[dy])) };
-                            let sum = plane.mul_add(<T::Vector<S>>::splat(simd, g), sums[dz][dy]);
-                            sums[dz][dy] = sum.select(kept, sums[dz][dy]);
+                            let sum = sums[dz][dy];
+                            sums[dz][dy] = if BALL {
+                                // SAFETY: a row of the block.
+                                let word = unsafe { &*kept.add(dz * S::F64::LANES + dy) };
+                                let mask = <T::Vector<S>>::mask(simd, word, bit);
+                                planes[dz].mul_add_where(mask, g, sum)
+                            } else {
+                                planes[dz].mul_add(g, sum)
+                            };
                         }
                     }
                 }
