@@ -4,6 +4,8 @@
 //! what z and y leave of R². That takes a few operations for many rows at once. In f32 the ends are right but where one
 //! is so near to a whole number that rounding may decide; then, of some hundred Gaussians once, the squares themselves
 //! are compared in f64. So what is kept is what the definition keeps.
+//!
+//! Only for tiles that are not long.
 
 use std::ops::Range;
 
@@ -41,7 +43,7 @@ const fn words<T: Real>() -> usize {
 impl<'m, T: Real> Ball<'m, T> {
     /// The f64, T and words of memory that it takes.
     pub(super) const fn memory() -> (usize, usize, usize) {
-        (pack::rows::<T>(), T::PACK * 3 * MOST_LAYERS, T::PACK * words::<T>())
+        (pack::rows::<T, false>(), T::PACK * 3 * MOST_LAYERS, T::PACK * words::<T>())
     }
 
     #[inline(always)]
@@ -52,7 +54,7 @@ impl<'m, T: Real> Ball<'m, T> {
     /// The row of squares of axis j.
     #[inline(always)]
     pub(super) fn row(&mut self, j: usize) -> &mut [f64] {
-        &mut self.squares[pack::row::<T>(j)..][..T::TILE[j]]
+        &mut self.squares[pack::row::<T, false>(j)..][..T::TILE[j]]
     }
 
     /// Finds what Gaussian `slot` keeps, whose squares and layers are set.
@@ -101,7 +103,7 @@ impl<'m, T: Real> Ball<'m, T> {
 
         let [planes, rows, columns] = self.layers.clone();
         assert!(planes.end * block[0] <= T::TILE[0] && rows.end * block[1] <= T::TILE[1] && slot < T::PACK);
-        assert!(self.squares.len() >= pack::rows::<T>() && self.words.len() >= T::PACK * words::<T>());
+        assert!(self.squares.len() >= pack::rows::<T, false>() && self.words.len() >= T::PACK * words::<T>());
         let columns = columns.start * block[2]..columns.end * block[2];
         let (first_word, last_word) = (columns.start / WORD, (columns.end - 1) / WORD);
         let groups = rows.start * block[1] / lanes..(rows.end * block[1]).div_ceil(lanes);
@@ -116,7 +118,7 @@ impl<'m, T: Real> Ball<'m, T> {
             for group in groups.clone() {
                 // SAFETY: a vector of the squares of axis 1.
                 let y = unsafe {
-                    S::F64::load(simd, self.squares.as_ptr().add(pack::row::<T>(1) + group * lanes))
+                    S::F64::load(simd, self.squares.as_ptr().add(pack::row::<T, false>(1) + group * lanes))
                 };
                 let left = [a.sub(y), b.sub(y)];
                 // Of what is negative the root is no number, and the run empty.
@@ -148,7 +150,7 @@ impl<'m, T: Real> Ball<'m, T> {
     #[inline(always)]
     fn compare<S: Simd>(&mut self, simd: S, left: [S::F64; 2], columns: Range<usize>, at: usize) {
         let lanes = S::F64::LANES;
-        let squares = &self.squares[pack::row::<T>(2)..][..T::TILE[2]];
+        let squares = &self.squares[pack::row::<T, false>(2)..][..T::TILE[2]];
         for (half, left) in left.into_iter().enumerate() {
             let mut limits = [0.0; 8];
             // SAFETY: the array holds the lanes of the widest tier.
@@ -168,7 +170,7 @@ impl<'m, T: Real> Ball<'m, T> {
     /// The least square of a Gaussian in each layer that it touches.
     #[inline(always)]
     fn bound(&mut self, j: usize, slot: usize, side: usize, middle: f64) {
-        let squares = &self.squares[pack::row::<T>(j)..][..T::TILE[j]];
+        let squares = &self.squares[pack::row::<T, false>(j)..][..T::TILE[j]];
         for layer in self.layers[j].clone() {
             // Squares fall towards the centre and rise behind it.
             let (first, last) = (layer * side, layer * side + side - 1);

@@ -42,6 +42,9 @@ pub(super) trait Real:
     const BIAS: i32;
     /// Voxels of a tile along each axis, of sums that stay in the L2 cache. Multiples of 32.
     const TILE: [usize; 3];
+    /// The same for few Gaussians on a large grid, of rows as long as can be: writing them is most of the work, and takes
+    /// half as long where it is done in long runs. The centres of a ball have no such tiles.
+    const LONG_TILE: [usize; 3];
     /// Centres packed at a time: their factors stay in the L1 cache.
     const PACK: usize;
     const ZERO: Self;
@@ -186,6 +189,7 @@ impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     const BIAS: i32 = 21;
     const TILE: [usize; 3] = [32, 32, 64];
+    const LONG_TILE: [usize; 3] = [8, 32, 256];
     const PACK: usize = 64;
     const ZERO: f32 = 0.0;
     const MAX: f64 = f32::MAX as f64;
@@ -275,6 +279,7 @@ impl Real for f64 {
     // 2^-1022 is small enough for every eps; the tile's scale alone keeps products normal.
     const BIAS: i32 = 0;
     const TILE: [usize; 3] = [32, 32, 32];
+    const LONG_TILE: [usize; 3] = [8, 32, 128];
     const PACK: usize = 32;
     const ZERO: f64 = 0.0;
     const MAX: f64 = f64::MAX;

@@ -11,14 +11,19 @@ use super::support::{Axis, Rules, Span};
 use super::voxel::Means;
 use super::{Sampling, Support};
 
+/// Sides of a tile, an ordinary one or a long one.
+pub(super) const fn sides<T: Real, const LONG: bool>() -> [usize; 3] {
+    if LONG { T::LONG_TILE } else { T::TILE }
+}
+
 /// Factors of one Gaussian: a row over the tile for each axis.
-pub(super) const fn rows<T: Real>() -> usize {
-    T::TILE[0] + T::TILE[1] + T::TILE[2]
+pub(super) const fn rows<T: Real, const LONG: bool>() -> usize {
+    sides::<T, LONG>()[0] + sides::<T, LONG>()[1] + sides::<T, LONG>()[2]
 }
 
 /// Where the row of axis j begins.
-pub(super) const fn row<T: Real>(j: usize) -> usize {
-    [0, T::TILE[0], T::TILE[0] + T::TILE[1]][j]
+pub(super) const fn row<T: Real, const LONG: bool>(j: usize) -> usize {
+    [0, sides::<T, LONG>()[0], sides::<T, LONG>()[0] + sides::<T, LONG>()[1]][j]
 }
 
 /// The most blocks of rows along z or y, or of vectors along x, in a tile.
@@ -47,7 +52,7 @@ pub(super) fn images(axis: &Axis, span: Span, start: f64, last: f64) -> Option<I
     (lowest <= highest).then_some(Images { first, count: more + 1 })
 }
 
-pub(super) struct Pack<'m, T> {
+pub(super) struct Pack<'m, T, const LONG: bool> {
     /// `rows` factors a Gaussian.
     pub factors: &'m mut [T],
     /// BALL: which voxels each Gaussian keeps.
@@ -61,7 +66,7 @@ pub(super) struct Pack<'m, T> {
     means: [Means; 3],
 }
 
-impl<'m, T: Real> Pack<'m, T> {
+impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
     #[inline(always)]
     pub(super) fn new(factors: &'m mut [T], ball: Ball<'m, T>, block: [usize; 3]) -> Self {
         Pack { factors, ball, touched: [[0; MOST_LAYERS + 1]; 3], len: 0, block, means: [Means::NONE; 3] }
@@ -109,7 +114,7 @@ impl<'m, T: Real> Pack<'m, T> {
             reach: rules.radius * sigma,
         };
         if images.count > 1 && axis.sums_wide(center, sigma, axis.period()) {
-            let factors = &mut self.factors[at..at + T::TILE[j]];
+            let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
             simd::dispatch(S::ISA, WideRow { rules, axis, center, sigma, images, lattice, weight, factors });
         } else if rules.sampling == Sampling::Point {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
@@ -121,9 +126,11 @@ impl<'m, T: Real> Pack<'m, T> {
                 for image in 1..images.count {
                     factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64));
                 }
-                // SAFETY: row j of Gaussian `slot` has T::TILE[j] elements, of which these are `lanes`.
+                // SAFETY: row j of Gaussian `slot` has sides::<T, LONG>()[j] elements, of which these are `lanes`.
                 unsafe {
-                    factor.mul(weights).store(self.factors[at..at + T::TILE[j]].as_mut_ptr().add(v * lanes))
+                    factor
+                        .mul(weights)
+                        .store(self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr().add(v * lanes))
                 };
             }
             if rules.support == Support::Ball {
@@ -167,7 +174,7 @@ impl<'m, T: Real> Pack<'m, T> {
         let layers = self.touch(j, low, high);
         let lanes = <T::Vector<S>>::LANES;
         let weights = <T::Vector<S>>::splat(simd, weight);
-        let row = self.factors[at..at + T::TILE[j]].as_mut_ptr();
+        let row = self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr();
         for v in layers.start * self.block[j] / lanes..(layers.end * self.block[j]).div_ceil(lanes) {
             let factor = T::line_factor(simd, batch, i, j, v).mul(weights);
             // SAFETY: a vector within the row.
@@ -202,7 +209,7 @@ impl<'m, T: Real> Pack<'m, T> {
     /// Where row j of Gaussian `len` begins.
     #[inline(always)]
     fn row_of(&self, j: usize) -> usize {
-        self.len * rows::<T>() + row::<T>(j)
+        self.len * rows::<T, LONG>() + row::<T, LONG>(j)
     }
 
     /// Notes that Gaussian `len` touches voxels `low` to `high`, and returns the layers. Only these are ever read.
@@ -226,17 +233,6 @@ impl<'m, T: Real> Pack<'m, T> {
         }
     }
 
-    /// The voxels of the layers that any Gaussian touches.
-    #[inline(always)]
-    pub(super) fn region(&self) -> [std::ops::Range<usize>; 3] {
-        [0, 1, 2].map(|j| {
-            let touched = |layer: &u64| *layer != 0;
-            let first = self.touched[j].iter().position(touched).unwrap_or(0);
-            let end = self.touched[j].iter().rposition(touched).map_or(first, |last| last + 1);
-            first * self.block[j]..end * self.block[j]
-        })
-    }
-
     /// The factors of VOXEL sampling.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
@@ -255,7 +251,7 @@ impl<'m, T: Real> Pack<'m, T> {
         let means = &mut self.means[j];
         means.set(axis.spacing, profile.sigma, rules.radius, size_of::<T>() == 8);
         let squares = (rules.support == Support::Ball).then(|| self.ball.row(j));
-        let factors = &mut self.factors[at..at + T::TILE[j]];
+        let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
         let period = axis.n as f64;
         simd::dispatch(S::ISA, MeanRow { means, profile, images, period, lattice, weight, factors, squares });
     }

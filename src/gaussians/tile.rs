@@ -16,8 +16,10 @@
 //! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
 //! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
 //!
-//! BALL costs two and a half times BOX here: most blocks of its surface are parts, and exact squares take two f64
-//! comparisons a vector. Packs of half the size, to keep the squares in the L1 cache, gained nothing.
+//! BALL takes the same loop, with a mask for each row, which `ball.rs` has made. It costs twice as much as BOX: the masks
+//! of a Gaussian take about as long as half of its blocks, and a row with a mask one and a half times one without.
+//! (Two f64 comparisons a vector in this loop took 1.3 times as long over all; one comparison in f32, and no masks in
+//! memory, is slower than a mask from memory by half a row.) Packs of half the size, blocks of half the size gained nothing.
 
 use crate::error::Error;
 use crate::simd::{Kernel, Simd, Vector};
@@ -28,15 +30,15 @@ use super::bins::{Candidates, Run};
 use super::factors::{Real, power_of_two};
 use super::lines::{BATCH, Batch};
 use super::output::Job;
-use super::pack::{self, Images, Pack, images};
+use super::pack::{self, Images, Pack, images, sides};
 
 /// Elements of a tile's buffer.
-const fn voxels<T: Real>() -> usize {
-    T::TILE[0] * T::TILE[1] * T::TILE[2]
+const fn voxels<T: Real, const LONG: bool>() -> usize {
+    sides::<T, LONG>()[0] * sides::<T, LONG>()[1] * sides::<T, LONG>()[2]
 }
 
 /// The working memory of one thread.
-pub(super) struct Scratch<T> {
+pub(super) struct Scratch<T, const LONG: bool> {
     lines: Vec<Line>,
     /// Ranges of records that may reach the tile.
     runs: Vec<Run>,
@@ -48,7 +50,7 @@ pub(super) struct Scratch<T> {
 #[repr(C, align(64))]
 struct Line([u64; 8]);
 
-impl<T: Real> Scratch<T> {
+impl<T: Real, const LONG: bool> Scratch<T, LONG> {
     pub(super) fn new(support: Support) -> Result<Self, Error> {
         let bytes = Self::sizes(support).iter().sum::<usize>();
         let count = bytes.div_ceil(size_of::<Line>());
@@ -64,7 +66,7 @@ impl<T: Real> Scratch<T> {
             Support::Box => (0, 0, 0),
             Support::Ball => Ball::<T>::memory(),
         };
-        let elements = [voxels::<T>(), T::PACK * pack::rows::<T>()].map(|n| n * size_of::<T>());
+        let elements = [voxels::<T, LONG>(), T::PACK * pack::rows::<T, LONG>()].map(|n| n * size_of::<T>());
         [
             elements[0],
             elements[1],
@@ -100,16 +102,16 @@ impl<T: Real> Scratch<T> {
     }
 }
 
-/// The sum over one tile, in the shell of a tier. With PARTS, where few Gaussians are added to a grid, only what
-/// they touch is visited. (In one function the two ways cost the whole tiles a third of their time for writing.)
-pub(super) struct SumTile<'a, 'b, T, const PARTS: bool> {
+/// The sum over one tile, in the shell of a tier. With PARTS, where Gaussians are added to a grid, only blocks that
+/// they touch are visited. (In one function the two ways cost the whole tiles a third of their time for writing.)
+pub(super) struct SumTile<'a, 'b, T, const LONG: bool, const PARTS: bool> {
     pub job: &'a Job<'b, T>,
     /// Its first voxel.
     pub start: [usize; 3],
-    pub scratch: &'a mut Scratch<T>,
+    pub scratch: &'a mut Scratch<T, LONG>,
 }
 
-impl<T: Real, const PARTS: bool> Kernel for SumTile<'_, '_, T, PARTS> {
+impl<T: Real, const LONG: bool, const PARTS: bool> Kernel for SumTile<'_, '_, T, LONG, PARTS> {
     type Output = ();
 
     #[inline(always)]
@@ -125,12 +127,12 @@ impl<T: Real, const PARTS: bool> Kernel for SumTile<'_, '_, T, PARTS> {
     }
 }
 
-impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
+impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PARTS> {
     #[inline(always)]
     fn sum<S: Simd, const BZ: usize, const BY: usize>(self, simd: S) {
         let SumTile { job, start, scratch } = self;
         let Job { axes, rules, bins, .. } = job;
-        let extent = [0, 1, 2].map(|j| T::TILE[j].min(axes[j].n - start[j]));
+        let extent = [0, 1, 2].map(|j| sides::<T, LONG>()[j].min(axes[j].n - start[j]));
         let mut runs = std::mem::take(&mut scratch.runs);
         bins.runs(axes, start, extent, &mut runs);
 
@@ -140,7 +142,8 @@ impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
         let ball = rules.support == Support::Ball;
 
         let mut empty = true;
-        let mut region = None;
+        // PARTS: for each layer of planes and of rows a bit for each block that has been touched.
+        let mut touched = [[0u64; 16]; 16];
         let mut coming = Candidates::new(bins, &runs, start, extent);
         let mut lines = job.lines.then(|| Lines::new(job));
         // A Gaussian whose images do not all fit in the pack, and how many of them are done.
@@ -155,36 +158,67 @@ impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
                 break;
             }
             pack.finish();
-            if empty {
-                if PARTS && pack.len < T::PACK {
-                    // The only one, and what it does not touch stays as it is.
-                    let [planes, rows, columns] = pack.region();
-                    for z in planes.clone() {
-                        let (first, end) = (z * T::TILE[1] + rows.start, z * T::TILE[1] + rows.end);
-                        buffer[first * T::TILE[2]..end * T::TILE[2]].fill(T::ZERO);
-                    }
-                    region = Some([planes, rows, columns]);
-                } else {
-                    buffer.fill(T::ZERO);
-                }
-                empty = false;
+            if PARTS {
+                clear::<S, T, LONG, BZ, BY>(&pack, &mut touched, buffer);
+            } else if empty {
+                buffer.fill(T::ZERO);
             }
-            if ball {
-                add::<S, T, BZ, BY, true>(simd, &pack, rules.radius_squared, buffer);
+            empty = false;
+            if ball && !LONG {
+                add::<S, T, LONG, BZ, BY, true>(simd, &pack, rules.radius_squared, buffer);
             } else {
-                add::<S, T, BZ, BY, false>(simd, &pack, 0.0, buffer);
+                add::<S, T, LONG, BZ, BY, false>(simd, &pack, 0.0, buffer);
             }
         }
         scratch.runs = runs;
         let (buffer, _, _) = scratch.parts(rules.support, false);
-        let pitch = [T::TILE[1] * T::TILE[2], T::TILE[2]];
-        match region {
-            None => job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) }),
-            Some(region) => {
-                let first = region[0].start * pitch[0] + region[1].start * pitch[1] + region[2].start;
-                let extent = [0, 1, 2].map(|j| region[j].end.min(extent[j]) - region[j].start);
-                let start = [0, 1, 2].map(|j| start[j] + region[j].start);
-                job.write(simd, start, extent, Some((&buffer[first..], pitch)));
+        let pitch = [sides::<T, LONG>()[1] * sides::<T, LONG>()[2], sides::<T, LONG>()[2]];
+        if !PARTS {
+            job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) });
+            return;
+        }
+        for z in 0..sides::<T, LONG>()[0] / BZ {
+            for y in 0..sides::<T, LONG>()[1] / BY {
+                let mut blocks = touched[z][y];
+                while blocks != 0 {
+                    let first = blocks.trailing_zeros() as usize;
+                    let count = (blocks >> first).trailing_ones() as usize;
+                    blocks &= blocks + (1 << first);
+                    let corner = [z * BZ, y * BY, first * <T::Vector<S>>::LANES];
+                    let size = [BZ, BY, count * <T::Vector<S>>::LANES];
+                    let from = corner[0] * pitch[0] + corner[1] * pitch[1] + corner[2];
+                    let extent = [0, 1, 2].map(|j| size[j].min(extent[j] - corner[j]));
+                    let start = [0, 1, 2].map(|j| start[j] + corner[j]);
+                    job.write(simd, start, extent, Some((&buffer[from..], pitch)));
+                }
+            }
+        }
+    }
+}
+
+/// Clears the blocks that a pack touches and none before it did. (To ask for their place in the grid meanwhile gained
+/// nothing.)
+#[inline(always)]
+fn clear<S: Simd, T: Real, const LONG: bool, const BZ: usize, const BY: usize>(
+    pack: &Pack<T, LONG>,
+    touched: &mut [[u64; 16]; 16],
+    buffer: &mut [T],
+) {
+    let (sides, lanes) = (sides::<T, LONG>(), <T::Vector<S>>::LANES);
+    for z in 0..sides[0] / BZ {
+        for y in 0..sides[1] / BY {
+            let rows = pack.touched[0][z] & pack.touched[1][y];
+            if rows == 0 {
+                continue;
+            }
+            for x in 0..sides[2] / lanes {
+                if rows & pack.touched[2][x] == 0 || touched[z][y] >> x & 1 != 0 {
+                    continue;
+                }
+                touched[z][y] |= 1 << x;
+                for row in (0..BZ * BY).map(|i| (z * BZ + i / BY) * sides[1] + y * BY + i % BY) {
+                    buffer[row * sides[2] + x * lanes..][..lanes].fill(T::ZERO);
+                }
             }
         }
     }
@@ -193,10 +227,10 @@ impl<T: Real, const PARTS: bool> SumTile<'_, '_, T, PARTS> {
 /// Fills a pack with the Gaussians that come next.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn fill<S: Simd, T: Real>(
+fn fill<S: Simd, T: Real, const LONG: bool>(
     simd: S,
     job: &Job<T>,
-    pack: &mut Pack<T>,
+    pack: &mut Pack<T, LONG>,
     coming: &mut Candidates,
     waiting: &mut Option<(usize, u64)>,
     start: [usize; 3],
@@ -275,11 +309,11 @@ impl Lines {
     /// Fills a pack with the Gaussians that come next.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
-    fn fill<S: Simd, T: Real>(
+    fn fill<S: Simd, T: Real, const LONG: bool>(
         &mut self,
         simd: S,
         job: &Job<T>,
-        pack: &mut Pack<T>,
+        pack: &mut Pack<T, LONG>,
         coming: &mut Candidates,
         start: [usize; 3],
         extent: [usize; 3],
@@ -331,27 +365,27 @@ impl Lines {
 
 /// Adds a pack to the tile's buffer, block by block.
 #[inline(always)]
-fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
+fn add<S: Simd, T: Real, const LONG: bool, const BZ: usize, const BY: usize, const BALL: bool>(
     simd: S,
-    pack: &Pack<T>,
+    pack: &Pack<T, LONG>,
     limit: f64,
     buffer: &mut [T],
 ) {
     let lanes = <T::Vector<S>>::LANES;
     assert!(BY <= <S::F64 as Vector>::LANES);
-    assert!(buffer.len() >= voxels::<T>() && pack.factors.len() >= T::PACK * pack::rows::<T>());
+    assert!(buffer.len() >= voxels::<T, LONG>() && pack.factors.len() >= T::PACK * pack::rows::<T, LONG>());
     assert!(!BALL || pack.ball.serves::<S>(BZ, BY));
     let [touched_z, touched_y, touched_x] = &pack.touched;
-    for z in 0..T::TILE[0] / BZ {
+    for z in 0..sides::<T, LONG>()[0] / BZ {
         if touched_z[z] == 0 {
             continue;
         }
-        for y in 0..T::TILE[1] / BY {
+        for y in 0..sides::<T, LONG>()[1] / BY {
             let touched_zy = touched_z[z] & touched_y[y];
             if touched_zy == 0 {
                 continue;
             }
-            for x in 0..T::TILE[2] / lanes {
+            for x in 0..sides::<T, LONG>()[2] / lanes {
                 let mut touched = touched_zy & touched_x[x];
                 if BALL && touched != 0 {
                     touched = pack.ball.near(simd, [z, y, x], touched, limit);
@@ -362,14 +396,19 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                 let corner = [z * BZ, y * BY, x * lanes];
                 // SAFETY: the block lies within the tile, and the buffer's length was checked.
                 let block = unsafe {
-                    buffer.as_mut_ptr().add((corner[0] * T::TILE[1] + corner[1]) * T::TILE[2] + corner[2])
+                    buffer.as_mut_ptr().add(
+                        (corner[0] * sides::<T, LONG>()[1] + corner[1]) * sides::<T, LONG>()[2] + corner[2],
+                    )
                 };
                 let mut sums = [[<T::Vector<S>>::splat(simd, T::ZERO); BY]; BZ];
                 for (dz, plane) in sums.iter_mut().enumerate() {
                     for (dy, sum) in plane.iter_mut().enumerate() {
                         // SAFETY: a row of the block.
                         *sum = unsafe {
-                            <T::Vector<S>>::load(simd, block.add((dz * T::TILE[1] + dy) * T::TILE[2]))
+                            <T::Vector<S>>::load(
+                                simd,
+                                block.add((dz * sides::<T, LONG>()[1] + dy) * sides::<T, LONG>()[2]),
+                            )
                         };
                     }
                 }
@@ -377,7 +416,7 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                     let slot = touched.trailing_zeros() as usize;
                     touched &= touched - 1;
                     // SAFETY: set bits are slots below T::PACK; the corner lies within the rows.
-                    let (gz, gy, gx) = unsafe { rows::<T, _>(pack.factors, slot, corner) };
+                    let (gz, gy, gx) = unsafe { rows::<T, LONG, _>(pack.factors, slot, corner) };
                     // SAFETY: as above.
                     let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
                     let mut planes = [gx; BZ];
@@ -405,7 +444,9 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
                 for (dz, plane) in sums.iter().enumerate() {
                     for (dy, sum) in plane.iter().enumerate() {
                         // SAFETY: a row of the block.
-                        unsafe { sum.store(block.add((dz * T::TILE[1] + dy) * T::TILE[2])) };
+                        unsafe {
+                            sum.store(block.add((dz * sides::<T, LONG>()[1] + dy) * sides::<T, LONG>()[2]))
+                        };
                     }
                 }
             }
@@ -418,14 +459,18 @@ fn add<S: Simd, T: Real, const BZ: usize, const BY: usize, const BALL: bool>(
 /// # Safety
 /// The table has rows for the slot, and the corner lies within the tile.
 #[inline(always)]
-unsafe fn rows<T: Real, E>(table: &[E], slot: usize, corner: [usize; 3]) -> (*const E, *const E, *const E) {
+unsafe fn rows<T: Real, const LONG: bool, E>(
+    table: &[E],
+    slot: usize,
+    corner: [usize; 3],
+) -> (*const E, *const E, *const E) {
     // SAFETY: the caller's promise.
     unsafe {
-        let first = table.as_ptr().add(slot * pack::rows::<T>());
+        let first = table.as_ptr().add(slot * pack::rows::<T, LONG>());
         (
             first.add(corner[0]),
-            first.add(pack::row::<T>(1) + corner[1]),
-            first.add(pack::row::<T>(2) + corner[2]),
+            first.add(pack::row::<T, LONG>(1) + corner[1]),
+            first.add(pack::row::<T, LONG>(2) + corner[2]),
         )
     }
 }
