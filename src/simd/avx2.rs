@@ -39,6 +39,7 @@ macro_rules! op {
 
 impl Simd for Avx2 {
     const ISA: Isa = Isa::Avx2;
+    const FUSED: bool = true;
     const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
@@ -183,6 +184,10 @@ macro_rules! vector {
             fn bits(self) -> u32 {
                 op!($movemask(self.0) as u32)
             }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self.bits() != 0
+            }
         }
     };
 }
@@ -247,14 +252,29 @@ vector!(
     _mm256_slli_epi64
 );
 
+/// Stores integers from 0 to 255 as bytes.
+///
+/// # Safety
+/// Eight bytes are writable, on a machine with the tier's features.
+#[inline(always)]
+unsafe fn store_words(words: __m256i, to: *mut u8) {
+    op!({
+        let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+        let halves = _mm_packus_epi32(low, high);
+        _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
+    })
+}
+
 impl VectorF32 for F32 {
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
+        op!(store_words(_mm256_cvtps_epi32(self.0), to))
+    }
+    #[inline(always)]
+    unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
         op!({
-            let words = _mm256_cvtps_epi32(self.0);
-            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-            let halves = _mm_packus_epi32(low, high);
-            _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
+            let words = _mm256_castps_si256(self.0);
+            store_words(_mm256_and_si256(words, _mm256_set1_epi32((1 << BITS) - 1)), to);
         })
     }
     #[inline(always)]
@@ -265,13 +285,29 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> Self {
-        // Not greater, from the one integer comparison there is.
-        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+    fn max_unsigned(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_max_epu32(
             _mm256_castps_si256(self.0),
             _mm256_castps_si256(other.0)
         ))))
-        .not()
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_and_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_or_si256(
+            _mm256_castps_si256(self.0),
+            _mm256_xor_si256(_mm256_castps_si256(a.0), _mm256_castps_si256(b.0))
+        ))))
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> Self {
+        op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
+            _mm256_castps_si256(other.0),
+            _mm256_castps_si256(self.0)
+        ))))
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -348,8 +384,8 @@ impl VectorI16 for I16 {
         op!(I16(_mm256_adds_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        op!(I16(_mm256_sub_epi16(self.0, other.0)))
+    fn sub_saturating(self, other: Self) -> Self {
+        op!(I16(_mm256_subs_epi16(self.0, other.0)))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -360,16 +396,16 @@ impl VectorI16 for I16 {
         op!(I16(_mm256_max_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn mul_high(self, other: Self) -> Self {
-        op!(I16(_mm256_mulhi_epi16(self.0, other.0)))
+    fn mul_round(self, other: Self) -> Self {
+        op!(I16(_mm256_mulhrs_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self) -> Self {
-        op!(I16(_mm256_sll_epi16(self.0, _mm_cvtsi32_si128(BITS as i32))))
+    fn or(self, other: Self) -> Self {
+        op!(I16(_mm256_or_si256(self.0, other.0)))
     }
     #[inline(always)]
-    fn high_byte(self) -> Self {
-        op!(I16(_mm256_srai_epi16::<8>(self.0)))
+    fn not_and(self, mask: Self) -> Self {
+        op!(I16(_mm256_andnot_si256(self.0, mask.0)))
     }
     #[inline(always)]
     fn lt(self, other: Self) -> I16 {
@@ -406,5 +442,9 @@ impl Mask for I16 {
             bits = (bits | bits >> shift) & kept;
         }
         bits
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        op!(_mm256_movemask_epi8(self.0) != 0)
     }
 }

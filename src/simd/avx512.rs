@@ -39,6 +39,7 @@ macro_rules! op {
 
 impl Simd for Avx512 {
     const ISA: Isa = Isa::Avx512;
+    const FUSED: bool = true;
     const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
@@ -184,6 +185,10 @@ macro_rules! vector {
             fn bits(self) -> u32 {
                 u32::from(self)
             }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self != 0
+            }
         }
     };
 }
@@ -248,6 +253,13 @@ impl VectorF32 for F32 {
         op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
     }
     #[inline(always)]
+    unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
+        op!({
+            let bytes = _mm512_cvtepi32_epi8(_mm512_castps_si512(self.0));
+            _mm_storeu_si128(to.cast(), _mm_and_si128(bytes, _mm_set1_epi8(((1u32 << BITS) - 1) as i8)));
+        })
+    }
+    #[inline(always)]
     fn min_bits(self, other: Self) -> Self {
         op!(F32(_mm512_castsi512_ps(_mm512_min_epi32(
             _mm512_castps_si512(self.0),
@@ -255,8 +267,27 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> __mmask16 {
-        op!(_mm512_cmple_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
+    fn max_unsigned(self, other: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_max_epu32(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(other.0)
+        ))))
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        op!(F32(_mm512_and_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        op!(F32(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xf6>(
+            _mm512_castps_si512(self.0),
+            _mm512_castps_si512(a.0),
+            _mm512_castps_si512(b.0)
+        ))))
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> __mmask16 {
+        op!(_mm512_cmplt_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -305,8 +336,8 @@ impl VectorI16 for I16 {
         op!(I16(_mm512_adds_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        op!(I16(_mm512_sub_epi16(self.0, other.0)))
+    fn sub_saturating(self, other: Self) -> Self {
+        op!(I16(_mm512_subs_epi16(self.0, other.0)))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -317,16 +348,16 @@ impl VectorI16 for I16 {
         op!(I16(_mm512_max_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn mul_high(self, other: Self) -> Self {
-        op!(I16(_mm512_mulhi_epi16(self.0, other.0)))
+    fn mul_round(self, other: Self) -> Self {
+        op!(I16(_mm512_mulhrs_epi16(self.0, other.0)))
     }
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self) -> Self {
-        op!(I16(_mm512_sll_epi16(self.0, _mm_cvtsi32_si128(BITS as i32))))
+    fn or(self, other: Self) -> Self {
+        op!(I16(_mm512_or_si512(self.0, other.0)))
     }
     #[inline(always)]
-    fn high_byte(self) -> Self {
-        op!(I16(_mm512_srai_epi16::<8>(self.0)))
+    fn not_and(self, mask: Self) -> Self {
+        op!(I16(_mm512_andnot_si512(self.0, mask.0)))
     }
     #[inline(always)]
     fn lt(self, other: Self) -> __mmask32 {
@@ -358,5 +389,9 @@ impl Mask for __mmask32 {
     #[inline(always)]
     fn bits(self) -> u32 {
         self
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self != 0
     }
 }

@@ -18,6 +18,8 @@ mod portable;
 /// A tier: the proof that it may be used, and its vectors.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const ISA: Isa;
+    /// Whether `mul_add` rounds once.
+    const FUSED: bool;
     /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
     /// takes two registers.)
     const VECTORS: usize;
@@ -92,6 +94,7 @@ pub(crate) trait Mask: Copy {
     fn not(self) -> Self;
     /// Bit i is lane i.
     fn bits(self) -> u32;
+    fn any(self) -> bool;
 }
 
 /// What only vectors of f32 do.
@@ -101,11 +104,22 @@ pub(crate) trait VectorF32: Vector {
     /// # Safety
     /// `LANES` bytes from `to` are writable.
     unsafe fn store_bytes(self, to: *mut u8);
+    /// Stores the lowest `BITS` (up to 8) of each lane's bits as a byte.
+    ///
+    /// # Safety
+    /// `LANES` bytes from `to` are writable.
+    unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8);
     /// The lane whose bits, read as a signed integer, are the smaller: of two negative numbers the one
     /// nearer to zero, of a negative and a positive one the negative.
     fn min_bits(self, other: Self) -> Self;
-    /// Where the bits, read as a signed integer, are at most `other`'s.
-    fn le_bits(self, other: Self) -> Self::Mask;
+    /// The lane whose bits, read as an unsigned integer, are the larger.
+    fn max_unsigned(self, other: Self) -> Self;
+    /// The bits that both have.
+    fn and_bits(self, other: Self) -> Self;
+    /// The bits of `self`, and those in which `a` and `b` differ.
+    fn collect_differing(self, a: Self, b: Self) -> Self;
+    /// Where the bits, read as a signed integer, are below `other`'s.
+    fn lt_bits(self, other: Self) -> Self::Mask;
     fn sqrt(self) -> Self;
     /// Stores for each lane the word whose bits from `self` to below `end` are set. Both are whole numbers from 0 on,
     /// `end` not below `self`; what lies behind the last bit is lost.
@@ -142,16 +156,15 @@ pub(crate) trait VectorI16: Copy {
 
     /// The sum, or i16::MAX or MIN beyond it.
     fn add_saturating(self, other: Self) -> Self;
-    /// The difference, modulo 2¹⁶.
-    fn sub(self, other: Self) -> Self;
+    /// The difference, or i16::MAX or MIN beyond it.
+    fn sub_saturating(self, other: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
-    /// The upper half of the 32-bit product.
-    fn mul_high(self, other: Self) -> Self;
-    /// 2 to the power of `BITS` times the lane, modulo 2¹⁶.
-    fn shift_left<const BITS: u32>(self) -> Self;
-    /// The lane divided by 256, rounded down.
-    fn high_byte(self) -> Self;
+    /// The product divided by 2¹⁵ and rounded to the nearest integer, upwards if there are two.
+    fn mul_round(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    /// The bits of `mask` that are not set in `self`.
+    fn not_and(self, mask: Self) -> Self;
     fn lt(self, other: Self) -> Self::Mask;
     fn eq(self, other: Self) -> Self::Mask;
     /// `self` where the mask is set, else `other`.

@@ -16,6 +16,7 @@ pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
 
 impl Simd for Portable {
     const ISA: Isa = Isa::Portable;
+    const FUSED: bool = false;
     const VECTORS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
@@ -58,6 +59,10 @@ impl Mask for f32x8 {
     fn bits(self) -> u32 {
         self.to_bitmask()
     }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.to_bitmask() != 0
+    }
 }
 
 impl Mask for i16x8 {
@@ -77,6 +82,10 @@ impl Mask for i16x8 {
     fn bits(self) -> u32 {
         self.to_bitmask()
     }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.to_bitmask() != 0
+    }
 }
 
 impl Mask for f64x4 {
@@ -95,6 +104,10 @@ impl Mask for f64x4 {
     #[inline(always)]
     fn bits(self) -> u32 {
         self.to_bitmask()
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.to_bitmask() != 0
     }
 }
 
@@ -243,6 +256,12 @@ impl VectorF32 for f32x8 {
         unsafe { *to.cast::<[u8; 8]>() = bytes }
     }
     #[inline(always)]
+    unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
+        let bytes = self.to_array().map(|v| v.to_bits() as u8 & ((1u32 << BITS) - 1) as u8);
+        // SAFETY: the caller's promise.
+        unsafe { *to.cast::<[u8; 8]>() = bytes }
+    }
+    #[inline(always)]
     fn min_bits(self, other: Self) -> Self {
         let (a, b) = (self.to_array(), other.to_array());
         f32x8::new(std::array::from_fn(|i| {
@@ -250,10 +269,23 @@ impl VectorF32 for f32x8 {
         }))
     }
     #[inline(always)]
-    fn le_bits(self, other: Self) -> Self {
+    fn max_unsigned(self, other: Self) -> Self {
+        let (a, b) = (self.to_array(), other.to_array());
+        f32x8::new(std::array::from_fn(|i| f32::from_bits(a[i].to_bits().max(b[i].to_bits()))))
+    }
+    #[inline(always)]
+    fn and_bits(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn collect_differing(self, a: Self, b: Self) -> Self {
+        self | (a ^ b)
+    }
+    #[inline(always)]
+    fn lt_bits(self, other: Self) -> Self {
         let (a, b) = (self.to_array(), other.to_array());
         f32x8::new(std::array::from_fn(|i| {
-            f32::from_bits(if a[i].to_bits() as i32 <= b[i].to_bits() as i32 { u32::MAX } else { 0 })
+            f32::from_bits(if (a[i].to_bits() as i32) < b[i].to_bits() as i32 { u32::MAX } else { 0 })
         }))
     }
     #[inline(always)]
@@ -311,8 +343,8 @@ impl VectorI16 for i16x8 {
         self.saturating_add(other)
     }
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self - other
+    fn sub_saturating(self, other: Self) -> Self {
+        self.saturating_sub(other)
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -323,16 +355,16 @@ impl VectorI16 for i16x8 {
         <i16x8>::max(self, other)
     }
     #[inline(always)]
-    fn mul_high(self, other: Self) -> Self {
-        self.mul_keep_high(other)
+    fn mul_round(self, other: Self) -> Self {
+        self.mul_scale_round(other)
     }
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self) -> Self {
-        self << BITS
+    fn or(self, other: Self) -> Self {
+        self | other
     }
     #[inline(always)]
-    fn high_byte(self) -> Self {
-        self >> 8
+    fn not_and(self, mask: Self) -> Self {
+        !self & mask
     }
     #[inline(always)]
     fn lt(self, other: Self) -> Self {

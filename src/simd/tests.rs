@@ -173,8 +173,22 @@ fn bitwise<S: Simd>(simd: S, a: f32, b: f32) {
     // SAFETY: the array holds the lanes of the widest tier.
     unsafe { x.min_bits(y).store(out.as_mut_ptr()) };
     assert!(out[..S::F32::LANES].iter().all(|v| v.to_bits() as i32 == i.min(j)));
+    let check = |v: S::F32, expected: u32| {
+        let mut out = [0.0f32; 16];
+        // SAFETY: as above.
+        unsafe { v.store(out.as_mut_ptr()) };
+        assert!(out[..S::F32::LANES].iter().all(|v| v.to_bits() == expected));
+    };
+    let (u, v) = (a.to_bits(), b.to_bits());
+    check(x.max_unsigned(y), u.max(v));
+    check(x.and_bits(y), u & v);
+    check(x.collect_differing(y, S::F32::splat(simd, 1.0)), u | (v ^ 1.0f32.to_bits()));
+    let mut bytes = [0u8; 16];
+    // SAFETY: as above.
+    unsafe { x.store_low_bits::<5>(bytes.as_mut_ptr()) };
+    assert!(bytes[..S::F32::LANES].iter().all(|&byte| u32::from(byte) == u & 31));
     let all = (1u32 << S::F32::LANES) - 1;
-    assert_eq!(x.le_bits(y).bits(), if i <= j { all } else { 0 });
+    assert_eq!(x.lt_bits(y).bits(), if i < j { all } else { 0 });
 }
 
 #[inline(always)]
@@ -300,12 +314,13 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                     }
                 };
                 check(x.add_saturating(y), &i16::saturating_add, "add_saturating");
-                check(x.sub(y), &i16::wrapping_sub, "sub");
+                check(x.sub_saturating(y), &i16::saturating_sub, "sub_saturating");
                 check(x.min(y), &i16::min, "min");
                 check(x.max(y), &i16::max, "max");
-                check(x.mul_high(y), &|a, b| ((i32::from(a) * i32::from(b)) >> 16) as i16, "mul_high");
-                check(x.shift_left::<7>(), &|a, _| a << 7, "shift_left");
-                check(x.high_byte(), &|a, _| a >> 8, "high_byte");
+                let product = |a, b| ((i32::from(a) * i32::from(b) + 0x4000) >> 15) as i16;
+                check(x.mul_round(y), &product, "mul_round");
+                check(x.or(y), &|a, b| a | b, "or");
+                check(x.not_and(y), &|a, b| !a & b, "not_and");
                 check(x.select(x.lt(y), y), &i16::min, "select");
                 check(
                     S::I16::splat(simd, 7).select(x.eq(y).not(), x),

@@ -1,31 +1,38 @@
 //! The best candidate of a vector of voxels: classes compared in f32, and where that does not decide.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
-use crate::steepest::node::Form;
+use crate::steepest::node::{Guard, Node};
 use crate::steepest::rule::LABEL_CENTER;
 use crate::steepest::shared::{RowOut, Weights};
+
+/// Codes of nodes are this more than themselves: whatever is taken away, what is left are the lowest bits.
+pub(crate) const INTEGER: f32 = 12_582_912.0;
 
 /// The best candidate so far of one vector of voxels.
 pub(crate) struct Best<S: Simd> {
     pub score: S::F32,
+    /// The largest score of the others.
+    second: S::F32,
     difference: S::F32,
     /// The class's `Weights::group`.
     group: S::F32,
     class: S::F32,
     code: S::F32,
-    /// Below zero where two scores were too close to be told apart in f32.
-    slack: S::F32,
 }
 
 /// Scores nearer than this, relative to the larger, are told apart by the definition. Weights and products
 /// carry 2⁻²⁴ each, so 2.4e-7 would do. It also bounds the gap that can hide a collision, 1.2e-7.
 pub(crate) const NEAR: f32 = 5e-7;
 
+/// Scores are this many times as large, so that no product loses digits for being tiny. That values are moderate
+/// (`border.rs`) keeps them from being too large.
+pub(crate) const SCALE: f32 = 16_777_216.0;
+
 impl<S: Simd> Best<S> {
     #[inline(always)]
     pub fn new(simd: S) -> Self {
         let zero = S::F32::splat(simd, 0.0);
-        Best { score: zero, difference: zero, group: zero, class: zero, code: zero, slack: zero }
+        Best { score: zero, second: zero, difference: zero, group: zero, class: zero, code: zero }
     }
 
     #[inline(always)]
@@ -34,13 +41,14 @@ impl<S: Simd> Best<S> {
         simd: S,
         weights: &Weights,
         center: S::F32,
-        [value, code]: [S::F32; 2],
+        [value, code]: Node<S>,
         class: usize,
     ) {
         self.group = S::F32::splat(simd, weights.group[class]);
         self.class = S::F32::splat(simd, class as f32);
         self.difference = center.sub(value);
         self.score = self.difference.mul(S::F32::splat(simd, weights.class[class]));
+        self.second = S::F32::splat(simd, f32::NEG_INFINITY);
         self.code = code;
     }
 
@@ -51,7 +59,7 @@ impl<S: Simd> Best<S> {
         simd: S,
         weights: &Weights,
         center: S::F32,
-        [value, code]: [S::F32; 2],
+        [value, code]: Node<S>,
         class: usize,
     ) {
         let weight = S::F32::splat(simd, weights.class[class]);
@@ -61,43 +69,54 @@ impl<S: Simd> Best<S> {
         // Equal scores of different weights are zeros, or flagged; the lower code wins.
         let first = self.score.eq(score).and(code.lt(self.code));
         let wins = higher.or(first);
-        let best = score.max(self.score);
-        let mut slack = best.abs().mul_add(S::F32::splat(simd, -NEAR), self.score.sub(score).abs());
+        let mut lower = score.min(self.score);
         if !DISTINCT {
             // Equal differences of equal weights are a true tie.
             let group = S::F32::splat(simd, weights.group[class]);
             let tie = self.difference.eq(difference).and(self.group.eq(group));
-            slack = S::F32::splat(simd, 0.0).select(tie, slack);
+            lower = S::F32::splat(simd, f32::NEG_INFINITY).select(tie, lower);
             self.group = group.select(wins, self.group);
         }
-        self.slack = slack.min(self.slack);
-        self.score = best;
+        self.second = lower.max(self.second);
+        self.score = score.max(self.score);
         self.code = code.select(wins, self.code);
         self.difference = difference.select(wins, self.difference);
         self.class = S::F32::splat(simd, class as f32).select(wins, self.class);
     }
 
-    /// Where f32 cannot decide the label.
+    /// Where f32 cannot decide the label: another score is too near to the best or to the rule's limit, or a gap is so
+    /// small that a collision may be hidden. (A collision needs one of 2⁻²³ of the winning difference, which is no larger
+    /// than its score.)
     #[inline(always)]
-    pub fn undecided<F: Form<S>>(&self, simd: S, weights: &Weights) -> <S::F32 as Vector>::Mask {
+    pub fn undecided<G: Guard<S>>(
+        &self,
+        simd: S,
+        weights: &Weights,
+        gaps: G::Gaps,
+    ) -> <S::F32 as Vector>::Mask {
         let splat = |value| S::F32::splat(simd, value);
         let size = self.score.abs();
-        let band = self.score.sub(splat(weights.threshold)).abs().sub(splat(weights.band));
-        let near = band.min(self.slack).lt(splat(0.0));
-        if F::INTEGERS {
-            return near;
+        // Not below zero for zeros, whose ties are true, nor for what is infinite: where no neighbour or centre exists.
+        let slack = size.mul_add(splat(-NEAR), self.score.sub(self.second));
+        let mut undecided = slack.lt(splat(0.0));
+        if G::LIMITS {
+            let [low, high] = weights.band;
+            undecided = undecided.or(splat(low).lt(self.score).and(self.score.lt(splat(high))));
         }
-        let tiny = size.lt(splat(1e-37)).and(self.score.eq(splat(0.0)).not());
-        let huge = splat(1e38).lt(size);
-        near.or(tiny).or(huge)
+        if G::GAPS > 0 {
+            // Finite also where the score is not: a centre that the mask has taken out has nothing to decide.
+            let limit = size.min(splat(f32::MAX)).mul_add(splat(-NEAR / SCALE), splat(-1e-37));
+            undecided = undecided.or(G::below(gaps, limit));
+        }
+        undecided
     }
 
-    /// Applies the minima rule and stores the vector of voxels from `x` on.
+    /// Applies the minima rule, if it may take the centre, and stores the vector of voxels from `x` on.
     ///
     /// # Safety
     /// `out` has room for it.
     #[inline(always)]
-    pub unsafe fn store<const SLOPE: bool>(
+    pub unsafe fn store<G: Guard<S>, const SLOPE: bool>(
         self,
         simd: S,
         weights: &Weights,
@@ -105,12 +124,14 @@ impl<S: Simd> Best<S> {
         out: &RowOut,
         x: usize,
     ) {
-        let label = self.code.sub(corner);
-        let lowest = self.score.lt(S::F32::splat(simd, weights.threshold));
-        let center = S::F32::splat(simd, f32::from(LABEL_CENTER));
+        let mut label = self.code.sub(corner);
+        if G::LIMITS {
+            let lowest = self.score.lt(S::F32::splat(simd, weights.threshold));
+            label = S::F32::splat(simd, INTEGER + f32::from(LABEL_CENTER)).select(lowest, label);
+        }
         // SAFETY: the caller's promise.
         unsafe {
-            center.select(lowest, label).store_bytes(out.labels.add(x));
+            label.store_low_bits::<8>(out.labels.add(x));
             if SLOPE {
                 self.class.store(out.classes.add(x));
                 self.difference.store(out.differences.add(x));

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::steepest::exact::{Exact, NO_SIGN};
+use crate::steepest::lines::PADDED;
 use crate::steepest::rule::{Border, Direction};
 use crate::volume::{Element, ElementType, Volume};
 
@@ -21,13 +23,29 @@ pub(crate) struct Source<'a> {
     pub signed_zeros: bool,
 }
 
+/// Values up to this one are moderate: no difference and no score of theirs is too large for f32. Rows with larger ones, or
+/// NaN, are the definition's.
+pub(crate) const MODERATE: f32 = 1.2e24;
+
 /// What a line holds, besides its numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// No NaN and no infinity among the voxels that exist.
-    pub finite: bool,
+    /// No NaN, and no number that is not moderate, among the voxels that exist.
+    pub moderate: bool,
     /// Every voxel that is somebody's neighbour exists. Those beyond a SKIP face are nobody's.
     pub complete: bool,
+    /// All pixels are as [`Form::exact`] says, if it does.
+    pub exact: bool,
+}
+
+impl Content {
+    pub const PLAIN: Content = Content { moderate: true, complete: true, exact: true };
+
+    pub fn and(&mut self, other: Content) {
+        self.moderate &= other.moderate;
+        self.complete &= other.complete;
+        self.exact &= other.exact;
+    }
 }
 
 /// Marks in the line beside an f64 line.
@@ -44,7 +62,7 @@ pub(crate) fn wrap(i: isize, n: usize, border: Border) -> Option<usize> {
 
 /// An element of an image.
 pub(crate) trait Pixel: Element {
-    /// Integers are finite, and have one zero.
+    /// Integers are moderate, and have one zero.
     const INTEGER: bool;
     fn f32(self) -> f32;
     fn f64(self) -> f64;
@@ -85,10 +103,8 @@ pub(crate) trait LineElement: Element {
     const TAKES: &'static [ElementType];
     /// The image type that a kernel can read as it lies.
     const IN_PLACE: Option<ElementType>;
-    /// A pixel, turned round for ascent so that the steepest way is always down.
-    /// `zero` is added: −0 keeps the sign of a zero, +0 makes it positive.
-    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> Self;
-    fn finite(self) -> bool;
+    /// A pixel as [`Form`] says.
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> Self;
 }
 
 impl LineElement for f32 {
@@ -97,12 +113,8 @@ impl LineElement for f32 {
         &[ElementType::U8, ElementType::I8, ElementType::U16, ElementType::I16, ElementType::F32];
     const IN_PLACE: Option<ElementType> = Some(ElementType::F32);
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, zero: f32) -> f32 {
-        value.f32() * if ascent { -1.0 } else { 1.0 } + zero
-    }
-    #[inline(always)]
-    fn finite(self) -> bool {
-        self.abs() <= f32::MAX
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> f32 {
+        value.f32() * factor + term
     }
 }
 
@@ -112,27 +124,19 @@ impl LineElement for f64 {
     // Not f64: the definition's kernel reads whole vectors, past the end of a row.
     const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> f64 {
-        value.f64() * if ascent { -1.0 } else { 1.0 }
-    }
-    #[inline(always)]
-    fn finite(self) -> bool {
-        true
+    fn of<T: Pixel>(value: T, factor: f32, _: f32) -> f64 {
+        value.f64() * f64::from(factor)
     }
 }
 
-/// The value in the high byte, room for a code in the low one.
+/// A key: the value as a signed byte, so that it and the code have room.
 impl LineElement for i16 {
     const NOTHING: i16 = i16::MAX;
     const TAKES: &'static [ElementType] = &[ElementType::U8, ElementType::I8];
     const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
-    fn of<T: Pixel>(value: T, ascent: bool, _: f32) -> i16 {
-        i16::from(value.signed_byte() ^ if ascent { -1 } else { 0 }) << 8
-    }
-    #[inline(always)]
-    fn finite(self) -> bool {
-        true
+    fn of<T: Pixel>(value: T, factor: f32, term: f32) -> i16 {
+        (factor as i16).wrapping_mul(i16::from(value.signed_byte())).wrapping_add(term as i16)
     }
 }
 
@@ -184,34 +188,70 @@ pub(crate) struct Line<'a, L> {
     pub values: &'a mut [L],
     /// Empty, or as long as `values`: receives `EXISTS` or `MISSING`.
     pub marks: &'a mut [f64],
+    pub form: Form,
+}
+
+/// What a line holds of a pixel.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    /// What a value is multiplied by: negative for ascent, so that the steepest way is always down.
+    pub factor: f32,
+    /// What is added then: the code of a key, else 0. (−0 keeps the sign of a zero, +0 makes it positive.)
+    pub term: f32,
+    /// If all pixels are to be as it says.
+    pub exact: Option<Exact>,
+}
+
+impl<L> Line<'_, L> {
+    #[inline(always)]
+    fn part(&mut self, range: Range<usize>) -> Line<'_, L> {
+        let marks = if self.marks.is_empty() { &mut [][..] } else { &mut self.marks[range.clone()] };
+        Line { values: &mut self.values[range], marks, form: self.form }
+    }
 }
 
 impl Source<'_> {
+    /// Whether a voxel may have no neighbour at all among the faces, edges or corners: a mask can take all away, and so
+    /// does an axis of one voxel. Else a voxel in a corner of the volume still has one of each.
+    pub fn may_empty_a_class(&self) -> bool {
+        let thin = |axis: usize| self.border[axis] == Border::Inside && self.image.shape()[axis] == 1;
+        self.mask.is_some() || (0..3).any(thin)
+    }
+
+    /// Whether the lines of a block in plane z are rows of the image as they lie: with all voxels around the ranges of y
+    /// and x in the image, side by side along x, and no mask.
+    pub fn is_plain(&self, z: usize, y: [usize; 2], x: [usize; 2]) -> bool {
+        let shape = self.image.shape();
+        let inside = z < shape[0] && y[0] > 0 && y[1] < shape[1] && x[0] > 0 && x[1] < shape[2];
+        inside && self.image.stride()[2] == 1 && self.mask.is_none()
+    }
+
     /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
     #[inline(always)]
     pub fn fill<T: Pixel, L: LineElement>(&self, [z, y]: [isize; 2], x0: usize, line: Line<L>) -> Content {
-        let Line { values, marks } = line;
+        let Line { values, marks, form } = line;
         let shape = self.image.shape();
         marks.fill(EXISTS);
         let [Some(z), Some(y)] = [wrap(z, shape[0], self.border[0]), wrap(y, shape[1], self.border[1])]
         else {
             values.fill(L::NOTHING);
             marks.fill(MISSING);
-            return Content { finite: true, complete: false };
+            return Content { complete: false, ..Content::PLAIN };
         };
-        let end = x0 + values.len() - 1;
+        let n = values.len();
+        let end = x0 + n - 1;
         let (first, last) = (x0.max(1) - 1, end.min(shape[2]));
         let middle = first + 1 - x0..last + 1 - x0;
-        let mut content = self.copy::<T, L>([z, y, first], part(values, marks, middle));
-        for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, values.len() - 1)] {
+        let mut line = Line { values, marks, form };
+        let mut content = self.copy::<T, L>([z, y, first], line.part(middle));
+        for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, n - 1)] {
             if x >= 0 && (x as usize) < shape[2] {
                 continue;
             }
-            let one = part(values, marks, i..i + 1);
+            let one = line.part(i..i + 1);
             if let Some(x) = wrap(x, shape[2], self.border[2]) {
                 let other = self.copy::<T, L>([z, y, x], one);
-                content.finite &= other.finite;
-                content.complete &= other.complete;
+                content.and(other);
             } else {
                 one.values.fill(L::NOTHING);
                 one.marks.fill(MISSING);
@@ -224,27 +264,46 @@ impl Source<'_> {
     /// Copies the voxels from `start` on along x, and takes out those that the mask removes.
     #[inline(always)]
     fn copy<T: Pixel, L: LineElement>(&self, start: [usize; 3], line: Line<L>) -> Content {
-        let ascent = self.direction == Direction::Ascent;
-        let zero = if self.signed_zeros { -0.0 } else { 0.0 };
+        let Line { values, marks, form } = line;
+        let n = values.len();
         let step = self.image.stride()[2];
-        let mut finite = true;
+        let mut gathered = [0u8; PADDED];
+        let mask = self.mask.map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
         let from = unsafe { self.image.at::<T>(start) }.cast_const();
+        let mut look = Look::default();
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
-            let row = unsafe { std::slice::from_raw_parts(from, line.values.len()) };
-            finite = convert(row, line.values, |value| L::of(value, ascent, zero));
+            let row = unsafe { std::slice::from_raw_parts(from, n) };
+            look = convert(row, mask, values, form);
         } else {
-            for (i, to) in line.values.iter_mut().enumerate() {
+            for (i, to) in values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
-                *to = L::of(unsafe { *from.offset(i as isize * step) }, ascent, zero);
-                finite &= to.finite();
+                let pixel = unsafe { *from.offset(i as isize * step) };
+                let mask = if mask.is_empty() { mask } else { &mask[i..=i] };
+                look.and(convert(&[pixel], mask, std::slice::from_mut(to), form));
             }
         }
-        match self.mask {
-            None => Content { finite, complete: true },
-            Some(mask) => hide(mask, start, line),
+        for (mark, &kept) in marks.iter_mut().zip(mask) {
+            *mark = if kept != 0 { EXISTS } else { MISSING };
         }
+        look.content(form.exact)
+    }
+
+    /// Fills lines with rows of the image as they lie, from voxel `start` on: for blocks that are `plain`.
+    ///
+    /// # Safety
+    /// All voxels lie within the image, whose type is T.
+    #[inline(always)]
+    pub unsafe fn fill_plain<T: Pixel, L: LineElement>(
+        &self,
+        start: [usize; 3],
+        line: Line<L>,
+    ) -> Content {
+        let n = line.values.len();
+        // SAFETY: the caller's promise.
+        let row = unsafe { std::slice::from_raw_parts(self.image.at::<T>(start).cast_const(), n) };
+        convert(row, &[], line.values, line.form).content(line.form.exact)
     }
 
     /// The neighbourhood of a voxel, in plain values: what [`Rule::define`](super::rule::Rule::define) takes.
@@ -269,64 +328,114 @@ impl Source<'_> {
     }
 }
 
-/// Converts a row, and tells whether all is finite: in chunks of a fixed length, of which the last overlaps the one
-/// before, so that the compiler makes whole vectors of all of it.
-#[inline(always)]
-fn convert<T: Pixel, L: LineElement>(from: &[T], to: &mut [L], of: impl Fn(T) -> L) -> bool {
-    const CHUNK: usize = 64;
-    let mut finite = true;
-    let mut part = |from: &[T], to: &mut [L]| {
-        for (to, &value) in to.iter_mut().zip(from) {
-            *to = of(value);
-            finite &= T::INTEGER || to.finite();
+impl Volume<'_> {
+    /// The bytes of a mask from `start` on along x, all of them within the shape: as they lie, or gathered.
+    #[inline(always)]
+    pub(crate) fn row<'r>(&'r self, start: [usize; 3], n: usize, gathered: &'r mut [u8]) -> &'r [u8] {
+        let step = self.stride()[2];
+        // SAFETY: the caller passes indices within the shape of a mask, whose type is U8.
+        let from = unsafe { self.at::<u8>(start) }.cast_const();
+        if step == 1 {
+            // SAFETY: the row's elements are adjacent, and belong to the view.
+            return unsafe { std::slice::from_raw_parts(from, n) };
         }
-    };
+        for (i, to) in gathered[..n].iter_mut().enumerate() {
+            // SAFETY: voxel `start` + i along x lies within the shape.
+            *to = unsafe { *from.offset(i as isize * step) };
+        }
+        &gathered[..n]
+    }
+}
+
+/// What has been seen of the pixels of a line.
+#[derive(Clone, Copy, Default)]
+struct Look {
+    /// The bits that `Exact::shift` loses.
+    lost: u32,
+    /// The highest bits: of the numbers without their signs, or as `Exact` takes them.
+    high: u32,
+    /// 1 if the mask has removed one.
+    hidden: u32,
+}
+
+impl Look {
+    fn and(&mut self, other: Look) {
+        self.lost |= other.lost;
+        self.high = self.high.max(other.high);
+        self.hidden |= other.hidden;
+    }
+
+    fn content(self, exact: Option<Exact>) -> Content {
+        let complete = self.hidden == 0;
+        match exact {
+            None => Content { moderate: self.high <= MODERATE.to_bits(), complete, exact: true },
+            Some(exact) => {
+                let exact = self.lost == 0 && self.high <= exact.bound.to_bits();
+                Content { moderate: exact, complete, exact }
+            }
+        }
+    }
+}
+
+/// Converts a row, and takes out the voxels where `mask` is 0, unless it is empty.
+#[inline(always)]
+fn convert<T: Pixel, L: LineElement>(from: &[T], mask: &[u8], to: &mut [L], form: Form) -> Look {
+    // Each loop without a choice in it, for the compiler to make vectors of.
+    match (mask.is_empty(), form.exact) {
+        (true, None) => chunks::<T, L, false, false>(from, mask, to, form, &Exact::INTEGERS),
+        (true, Some(exact)) => chunks::<T, L, false, true>(from, mask, to, form, &exact),
+        (false, None) => chunks::<T, L, true, false>(from, mask, to, form, &Exact::INTEGERS),
+        (false, Some(exact)) => chunks::<T, L, true, true>(from, mask, to, form, &exact),
+    }
+}
+
+/// In chunks of a fixed length, of which the last overlaps the one before: whole vectors without a rest.
+#[inline(always)]
+fn chunks<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
+    from: &[T],
+    mask: &[u8],
+    to: &mut [L],
+    form: Form,
+    exact: &Exact,
+) -> Look {
+    const CHUNK: usize = 64;
     let n = to.len();
     if n < CHUNK {
-        part(from, to);
-        return finite;
+        return chunk::<T, L, MASKED, EXACT>(from, mask, to, form, exact);
     }
+    let mut look = Look::default();
     for start in (0..n).step_by(CHUNK) {
         let start = start.min(n - CHUNK);
-        part(&from[start..][..CHUNK], &mut to[start..][..CHUNK]);
+        let mask = if MASKED { &mask[start..][..CHUNK] } else { mask };
+        let (from, to) = (&from[start..][..CHUNK], &mut to[start..][..CHUNK]);
+        look.and(chunk::<T, L, MASKED, EXACT>(from, mask, to, form, exact));
     }
-    finite
+    look
 }
 
-/// A part of a line.
 #[inline(always)]
-fn part<'a, L>(values: &'a mut [L], marks: &'a mut [f64], range: Range<usize>) -> Line<'a, L> {
-    let marks = if marks.is_empty() { marks } else { &mut marks[range.clone()] };
-    Line { values: &mut values[range], marks }
-}
-
-/// Takes the voxels that the mask removes out of a line that begins at voxel `start`.
-#[inline(always)]
-fn hide<L: LineElement>(mask: &Volume, start: [usize; 3], line: Line<L>) -> Content {
-    let step = mask.stride()[2];
-    // SAFETY: the mask has the image's shape and element type U8.
-    let from = unsafe { mask.at::<u8>(start) }.cast_const();
-    if step == 1 {
-        // SAFETY: the mask's row from `start` on is adjacent, and belongs to the view.
-        hide_by(unsafe { std::slice::from_raw_parts(from, line.values.len()) }.iter().copied(), line)
-    } else {
-        // SAFETY: voxel `start` + i along x lies within the shape.
-        hide_by((0..line.values.len()).map(|i| unsafe { *from.offset(i as isize * step) }), line)
+fn chunk<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
+    from: &[T],
+    mask: &[u8],
+    to: &mut [L],
+    form: Form,
+    exact: &Exact,
+) -> Look {
+    let mut look = Look::default();
+    for (i, (to, &pixel)) in to.iter_mut().zip(from).enumerate() {
+        let kept = !MASKED || mask[i] != 0;
+        let value = L::of(pixel, form.factor, form.term);
+        *to = if kept { value } else { L::NOTHING };
+        if MASKED {
+            look.hidden |= u32::from(!kept);
+        }
+        if !T::INTEGER {
+            let pixel = if kept { pixel.f32() } else { 0.0 };
+            look.high = look.high.max(pixel.to_bits() & if EXACT { exact.mask.to_bits() } else { NO_SIGN });
+            if EXACT {
+                look.lost |= exact.lost(pixel);
+            }
+        }
     }
-}
-
-/// Loops of one purpose each and without a branch, which the compiler makes vectors of.
-#[inline(always)]
-fn hide_by<L: LineElement>(mask: impl Iterator<Item = u8> + Clone, line: Line<L>) -> Content {
-    let mut content = Content { finite: true, complete: true };
-    for (to, kept) in line.values.iter_mut().zip(mask.clone()) {
-        let kept = kept != 0;
-        content.finite &= !kept | to.finite();
-        content.complete &= kept;
-        *to = if kept { *to } else { L::NOTHING };
-    }
-    for (mark, kept) in line.marks.iter_mut().zip(mask) {
-        *mark = if kept != 0 { EXISTS } else { MISSING };
-    }
-    content
+    look
 }

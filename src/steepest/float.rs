@@ -1,4 +1,4 @@
-//! The kernels of shared minima in f32: exact by a guard, or because the values are small integers.
+//! The kernels of shared minima in f32: exact by a guard, or because all differences are.
 //!
 //! In words:
 //!
@@ -13,30 +13,32 @@
 //!    winning difference. So every merge keeps the smallest such gap; where it is that small, the voxel is
 //!    flagged, and the caller decides it by the definition.
 //! 4. The candidates are compared in f32. Where two scores lie within the rounding of their weights, or
-//!    the best is near the centre's −100, tiny, or infinite, the voxel is flagged, too.
-//! 5. Integers up to 65535 make exact differences. Value and code then share one f32, `256·value + code`: a
-//!    merge is a single minimum, and there is nothing to guard.
+//!    the best is near the centre's −100, the voxel is flagged, too.
+//! 5. Where all values are multiples of one number, and near enough to each other for their differences to be exact,
+//!    there is nothing to guard: integers kept as f32, or random numbers made of 24 bits. That is tried first where
+//!    a few voxels look like it; every value is then looked at as it passes, and a block with one that does not
+//!    fit begins anew with the guard.
 //!
 //! The smallest gap is kept by a minimum of the bits as signed integers: gaps of merges that preferred `b`
 //! are negative floats, the smallest of them the lowest integers; all others are positive. One operation and
 //! no mask, on every tier.
 
 use crate::simd::{Mask, Simd, Vector};
-use crate::steepest::best::{Best, NEAR};
-use crate::steepest::node::{Exact, Form, Guarded, Nodes};
+use crate::steepest::best::{Best, INTEGER};
+use crate::steepest::node::{Guard, Guarded, Node, Nodes, Unguarded, merge, pair};
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
-/// Labels of f32 images, and of anything where voxels are not cubes.
-pub(crate) struct Float<const ISOTROPIC: bool>;
+/// Labels of f32 images, and of anything where voxels are not cubes. `EXACT`: all differences are exact;
+/// without `LIMITS` no score then reaches the limit beyond which the rule takes the centre.
+pub(crate) struct Float<const ISOTROPIC: bool, const EXACT: bool, const LIMITS: bool>;
 
-/// Labels of 16-bit integers where voxels are cubes.
-pub(crate) struct Keys;
-
-impl<const ISOTROPIC: bool> Shared for Float<ISOTROPIC> {
+impl<const ISOTROPIC: bool, const EXACT: bool, const LIMITS: bool> Shared
+    for Float<ISOTROPIC, EXACT, LIMITS>
+{
     type Line = f32;
-    const KEPT: usize = if ISOTROPIC { 5 } else { 7 };
-    // Codes are exact in f32 far beyond the longest march.
-    const LAST_PLANE: usize = usize::MAX;
+    const KEPT: usize = if ISOTROPIC { 4 } else { 6 } + if EXACT { 0 } else { 1 };
+    const EXACT: bool = EXACT;
+    const KEY_SCALE: Option<f32> = None;
 
     fn lanes<S: Simd>() -> usize {
         S::F32::LANES
@@ -49,60 +51,41 @@ impl<const ISOTROPIC: bool> Shared for Float<ISOTROPIC> {
         step: &Step<f32>,
     ) -> Seen {
         // SAFETY: the caller's promise.
-        unsafe { sweep::<S, Guarded<S>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step) }
-    }
-}
-
-impl Shared for Keys {
-    type Line = f32;
-    const KEPT: usize = 2;
-    // 9 · 26 + 3 · 5 + 2 = 251: codes fit 8 bits.
-    const LAST_PLANE: usize = 26;
-
-    fn lanes<S: Simd>() -> usize {
-        S::F32::LANES
-    }
-
-    #[inline(always)]
-    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
-        simd: S,
-        weights: &Weights,
-        step: &Step<f32>,
-    ) -> Seen {
-        // SAFETY: the caller's promise.
-        unsafe { sweep::<S, Exact<S>, true, EMIT, SLOPE>(simd, weights, step) }
-    }
-
-    fn lower(nodes: &mut [f32], planes: usize) {
-        nodes.iter_mut().for_each(|key| *key -= (9 * planes) as f32);
+        unsafe {
+            if EXACT {
+                sweep::<S, Unguarded<LIMITS>, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
+            } else {
+                sweep::<S, Guarded, ISOTROPIC, EMIT, SLOPE>(simd, weights, step)
+            }
+        }
     }
 }
 
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn sweep<S: Simd, F: Form<S>, const ISOTROPIC: bool, const EMIT: bool, const SLOPE: bool>(
+unsafe fn sweep<S: Simd, G: Guard<S>, const ISOTROPIC: bool, const EMIT: bool, const SLOPE: bool>(
     simd: S,
     weights: &Weights,
     step: &Step<f32>,
 ) -> Seen {
     let codes = Codes::new(step.plane);
-    let mut notes = Notes::<S, F> { watch: F::watch(simd), flags: 0 };
+    let mut notes = Notes::<S, G> { watch: G::watch(simd), flags: 0 };
     for vector in 0..step.vectors(S::F32::LANES) {
         let at = At { weights, step, codes: &codes, vector };
         step.ahead.prefetch(vector * S::F32::LANES);
         // SAFETY: the caller's promise.
         unsafe {
             let first = Passage {
-                above: input::<S, F, 0>(simd, at, &mut notes),
-                here: input::<S, F, 1>(simd, at, &mut notes),
+                above: input::<S, G, 0>(simd, at, &mut notes),
+                here: input::<S, G, 1>(simd, at, &mut notes),
                 pending: None,
             };
             // Written out, as a loop would be kept one: all addresses are then constants.
-            let next = row::<S, F, 0, 2, ISOTROPIC, EMIT, SLOPE>(simd, at, first, &mut notes);
-            let next = row::<S, F, 1, 3, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
-            let next = row::<S, F, 2, 4, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
-            let last = row::<S, F, 3, 5, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
+            let next = row::<S, G, 0, 2, ISOTROPIC, EMIT, SLOPE>(simd, at, first, &mut notes);
+            let next = row::<S, G, 1, 3, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
+            let next = row::<S, G, 2, 4, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
+            let last = row::<S, G, 3, 5, ISOTROPIC, EMIT, SLOPE>(simd, at, next, &mut notes);
             if let Some(pending) = last.pending {
                 pending.decide::<ISOTROPIC, SLOPE>(simd, at, &mut notes);
             }
@@ -112,15 +95,14 @@ unsafe fn sweep<S: Simd, F: Form<S>, const ISOTROPIC: bool, const EMIT: bool, co
     let last = step.width.saturating_sub(S::F32::LANES) + 2;
     for line in step.lines[2] {
         // SAFETY: the caller's promise.
-        F::look(simd, unsafe { S::F32::load(simd, line.add(last)) }, &mut notes.watch);
+        G::look(simd, step.exact, unsafe { S::F32::load(simd, line.add(last)) }, &mut notes.watch);
     }
-    let [finite, negative_zero] = F::seen(simd, notes.watch);
-    Seen { undecided: notes.flags != 0, finite, negative_zero }
+    Seen { undecided: notes.flags != 0, ..G::seen(simd, step.exact, notes.watch) }
 }
 
 /// What is noted on the way through a step.
-struct Notes<S: Simd, F: Form<S>> {
-    watch: F::Watch,
+struct Notes<S: Simd, G: Guard<S>> {
+    watch: G::Watch,
     /// All flags, one over the other.
     flags: u32,
 }
@@ -137,10 +119,10 @@ struct Codes {
 
 impl Codes {
     fn new(plane: usize) -> Codes {
-        let first = 9.0 * plane as f32;
+        let first = INTEGER + 9.0 * plane as f32;
         Codes {
             plane: std::array::from_fn(|i| first + i as f32),
-            corner: std::array::from_fn(|row| first - 18.0 + 3.0 * row as f32),
+            corner: std::array::from_fn(|row| first - INTEGER - 18.0 + 3.0 * row as f32),
             up: std::array::from_fn(|row| first - 18.0 + 3.0 * row as f32 + 4.0),
         }
     }
@@ -156,50 +138,50 @@ struct At<'a> {
 }
 
 /// One line of the arriving plane: the voxels themselves, and the lower of their two neighbours along x.
-struct Row<S: Simd, F: Form<S>> {
-    middle: F::Node,
-    pair: F::Node,
-    gaps: F::Gaps,
+struct Row<S: Simd, G: Guard<S>> {
+    middle: Node<S>,
+    pair: Node<S>,
+    gaps: G::Gaps,
 }
 
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn input<S: Simd, F: Form<S>, const LINE: usize>(
+unsafe fn input<S: Simd, G: Guard<S>, const LINE: usize>(
     simd: S,
     at: At,
-    notes: &mut Notes<S, F>,
-) -> Row<S, F> {
+    notes: &mut Notes<S, G>,
+) -> Row<S, G> {
     let x = position(at.vector, S::F32::LANES, at.step.width);
     // SAFETY: the caller's promise.
     let value = |dx: usize| unsafe { S::F32::load(simd, at.step.lines[2][LINE].add(x + dx)) };
-    let node = |dx: usize, value| F::node(simd, value, S::F32::splat(simd, at.codes.plane[3 * LINE + dx]));
+    let node = |dx: usize, value| [value, S::F32::splat(simd, at.codes.plane[3 * LINE + dx])];
     let left = value(0);
-    F::look(simd, left, &mut notes.watch);
-    let (pair, gaps) = F::pair(node(0, left), node(2, value(2)));
+    G::look(simd, at.step.exact, left, &mut notes.watch);
+    let (pair, gaps) = pair::<S, G>(node(0, left), node(2, value(2)));
     Row { middle: node(1, value(1)), pair, gaps }
 }
 
 /// What goes from one row of a block to the next.
-struct Passage<S: Simd, F: Form<S>> {
+struct Passage<S: Simd, G: Guard<S>> {
     /// The line above the row, and the row's own.
-    above: Row<S, F>,
-    here: Row<S, F>,
+    above: Row<S, G>,
+    here: Row<S, G>,
     /// The row before, whose labels are still to be made.
-    pending: Option<Pending<S, F>>,
+    pending: Option<Pending<S, G>>,
 }
 
 /// The candidates of one row, on their way to labels.
-struct Pending<S: Simd, F: Form<S>> {
+struct Pending<S: Simd, G: Guard<S>> {
     /// One a class: of three if voxels are cubes, else of seven.
-    candidates: [F::Node; 7],
-    gaps: F::Gaps,
+    candidates: [Node<S>; 7],
+    gaps: G::Gaps,
     center: S::F32,
     best: Best<S>,
     row: usize,
 }
 
-impl<S: Simd, F: Form<S>> Pending<S, F> {
+impl<S: Simd, G: Guard<S>> Pending<S, G> {
     /// Compares candidates `FROM` to `TO`.
     #[inline(always)]
     fn compare<const ISOTROPIC: bool, const FROM: usize, const TO: usize>(
@@ -209,7 +191,7 @@ impl<S: Simd, F: Form<S>> Pending<S, F> {
     ) {
         for i in FROM..TO {
             let class = if ISOTROPIC { 2 * i + 1 + i / 2 * 2 } else { i + 1 };
-            let candidate = F::split(simd, self.candidates[i]);
+            let candidate = self.candidates[i];
             if i == 0 {
                 self.best.first(simd, weights, self.center, candidate, class);
             } else {
@@ -227,7 +209,7 @@ impl<S: Simd, F: Form<S>> Pending<S, F> {
         mut self,
         simd: S,
         at: At,
-        notes: &mut Notes<S, F>,
+        notes: &mut Notes<S, G>,
     ) {
         if ISOTROPIC {
             self.compare::<ISOTROPIC, 0, 3>(simd, at.weights);
@@ -243,24 +225,17 @@ impl<S: Simd, F: Form<S>> Pending<S, F> {
     /// # Safety
     /// As [`Shared::step`].
     #[inline(always)]
-    unsafe fn finish<const SLOPE: bool>(self, simd: S, at: At, notes: &mut Notes<S, F>) {
-        let Pending { gaps, center, best, row, .. } = self;
+    unsafe fn finish<const SLOPE: bool>(self, simd: S, at: At, notes: &mut Notes<S, G>) {
+        let Pending { gaps, best, row, .. } = self;
         let x = position(at.vector, S::F32::LANES, at.step.width);
-        // A collision needs a gap of 2⁻²³ of the winning difference, which is no larger than its score.
-        let limit = best.score.abs().mul_add(S::F32::splat(simd, -NEAR), S::F32::splat(simd, -1e-37));
-        // A voxel that the mask has taken out is +∞, and has nothing to decide.
-        let exists = center.lt(S::F32::splat(simd, f32::INFINITY));
-        let flags = F::collides(gaps, limit, best.undecided::<F>(simd, at.weights)).and(exists).bits();
+        let flags = best.undecided::<G>(simd, at.weights, gaps).bits();
         let corner = S::F32::splat(simd, at.codes.corner[row]);
         let out = &at.step.rows[row];
         // SAFETY: the caller's promise.
         unsafe {
-            // A branch saves integers a seventh of the time. f32, which runs out of registers, took a tenth longer.
-            if !F::INTEGERS || flags != 0 {
-                *out.flags.add(at.vector) = flags;
-                notes.flags |= flags;
-            }
-            best.store::<SLOPE>(simd, at.weights, corner, out, x);
+            *out.flags.add(at.vector) = flags;
+            notes.flags |= flags;
+            best.store::<G, SLOPE>(simd, at.weights, corner, out, x);
         }
     }
 }
@@ -276,7 +251,7 @@ impl<S: Simd, F: Form<S>> Pending<S, F> {
 #[inline(always)]
 unsafe fn row<
     S: Simd,
-    F: Form<S>,
+    G: Guard<S>,
     const ROW: usize,
     const NEXT: usize,
     const ISOTROPIC: bool,
@@ -285,9 +260,9 @@ unsafe fn row<
 >(
     simd: S,
     at: At,
-    passage: Passage<S, F>,
-    notes: &mut Notes<S, F>,
-) -> Passage<S, F> {
+    passage: Passage<S, G>,
+    notes: &mut Notes<S, G>,
+) -> Passage<S, G> {
     let lanes = S::F32::LANES;
     let weights = at.weights;
     let Passage { above, here, mut pending } = passage;
@@ -295,7 +270,7 @@ unsafe fn row<
         pending.compare::<ISOTROPIC, 0, 1>(simd, weights);
     }
     // SAFETY: the caller's promise.
-    let below = unsafe { input::<S, F, NEXT>(simd, at, notes) };
+    let below = unsafe { input::<S, G, NEXT>(simd, at, notes) };
     if let Some(pending) = &mut pending {
         if ISOTROPIC {
             pending.compare::<ISOTROPIC, 1, 2>(simd, weights);
@@ -303,16 +278,16 @@ unsafe fn row<
             pending.compare::<ISOTROPIC, 1, 4>(simd, weights);
         }
     }
-    let mut gaps = F::both(above.gaps, F::both(here.gaps, below.gaps));
+    let mut gaps = G::both(above.gaps, G::both(here.gaps, below.gaps));
     // Isotropic: faces and edges within the plane. Else: the neighbours along y, along y and x, and along x.
-    let current: Nodes<S, F> = if ISOTROPIC {
-        let faces = F::merge(above.middle, here.pair, &mut gaps);
-        let faces = F::merge(faces, below.middle, &mut gaps);
-        let edges = F::merge(above.pair, below.pair, &mut gaps);
+    let current: Nodes<S, G> = if ISOTROPIC {
+        let faces = merge::<S, G>(above.middle, here.pair, &mut gaps);
+        let faces = merge::<S, G>(faces, below.middle, &mut gaps);
+        let edges = merge::<S, G>(above.pair, below.pair, &mut gaps);
         Nodes { a: faces, b: edges, c: here.pair, gaps }
     } else {
-        let column = F::merge(above.middle, below.middle, &mut gaps);
-        let diagonal = F::merge(above.pair, below.pair, &mut gaps);
+        let column = merge::<S, G>(above.middle, below.middle, &mut gaps);
+        let diagonal = merge::<S, G>(above.pair, below.pair, &mut gaps);
         Nodes { a: column, b: diagonal, c: here.pair, gaps }
     };
     if let Some(pending) = &mut pending {
@@ -322,7 +297,7 @@ unsafe fn row<
             pending.compare::<ISOTROPIC, 4, 7>(simd, weights);
         }
     }
-    let place = (at.vector * ROWS + ROW) * (F::GAPS + F::NODE * if ISOTROPIC { 2 } else { 3 }) * lanes;
+    let place = (at.vector * ROWS + ROW) * (G::GAPS + if ISOTROPIC { 4 } else { 6 }) * lanes;
     // SAFETY: the caller's promise.
     let [far_place, near_place] = at.step.nodes.map(|slot| unsafe { slot.add(place) });
     let mut following = None;
@@ -331,26 +306,26 @@ unsafe fn row<
         // SAFETY: the caller's promise.
         let (far, near, up, center) = unsafe {
             (
-                Nodes::<S, F>::load::<ISOTROPIC>(simd, far_place),
-                Nodes::<S, F>::load::<ISOTROPIC>(simd, near_place),
+                Nodes::<S, G>::load::<ISOTROPIC>(simd, far_place),
+                Nodes::<S, G>::load::<ISOTROPIC>(simd, near_place),
                 S::F32::load(simd, at.step.lines[0][ROW + 1].add(x + 1)),
                 S::F32::load(simd, at.step.lines[1][ROW + 1].add(x + 1)),
             )
         };
-        let up = F::node(simd, up, S::F32::splat(simd, at.codes.up[ROW]));
-        let mut gaps = F::both(F::both(far.gaps, near.gaps), current.gaps);
+        let up = [up, S::F32::splat(simd, at.codes.up[ROW])];
+        let mut gaps = G::both(G::both(far.gaps, near.gaps), current.gaps);
         let candidates = if ISOTROPIC {
-            let faces = F::merge(up, near.a, &mut gaps);
-            let edges = F::merge(far.a, near.b, &mut gaps);
-            let corners = F::merge(far.b, current.b, &mut gaps);
-            let faces = F::merge(faces, here.middle, &mut gaps);
-            let edges = F::merge(edges, current.a, &mut gaps);
+            let faces = merge::<S, G>(up, near.a, &mut gaps);
+            let edges = merge::<S, G>(far.a, near.b, &mut gaps);
+            let corners = merge::<S, G>(far.b, current.b, &mut gaps);
+            let faces = merge::<S, G>(faces, here.middle, &mut gaps);
+            let edges = merge::<S, G>(edges, current.a, &mut gaps);
             [faces, edges, corners, corners, corners, corners, corners]
         } else {
-            let up_down = F::merge(up, here.middle, &mut gaps);
-            let up_down_pair = F::merge(far.c, current.c, &mut gaps);
-            let up_down_column = F::merge(far.a, current.a, &mut gaps);
-            let corners = F::merge(far.b, current.b, &mut gaps);
+            let up_down = merge::<S, G>(up, here.middle, &mut gaps);
+            let up_down_pair = merge::<S, G>(far.c, current.c, &mut gaps);
+            let up_down_column = merge::<S, G>(far.a, current.a, &mut gaps);
+            let corners = merge::<S, G>(far.b, current.b, &mut gaps);
             [near.c, near.a, near.b, up_down, up_down_pair, up_down_column, corners]
         };
         following = Some(Pending { candidates, gaps, center, best: Best::new(simd), row: ROW });

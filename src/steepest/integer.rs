@@ -1,115 +1,106 @@
-//! The kernel of shared minima for bytes: value and code share an i16, every comparison is exact.
+//! The kernels of shared minima for integers of 8 and 16 bits: value and code share one number, every comparison is
+//! exact.
 //!
-//! A key is `256·value + code`, the value as a signed byte; a merge is one minimum. With the differences d1, d2, d3 of
-//! the best face, edge and corner, all within ±255, the classes compare exactly in 16 bits:
+//! In words, `scale` being 128 for bytes and 32 for wider integers:
 //!
-//! * edge before face (d2/√2 > d1) where `⌊128·d2·23170 / 2¹⁶⌋ ≥ 64·d1`,
-//! * corner before face (d3/√3 > d1) where `⌊128·d3·18919 / 2¹⁶⌋ ≥ 64·d1`,
-//! * corner before edge (d3/√3 > d2/√2) where `⌊128·d3·26755 / 2¹⁶⌋ ≥ 64·d2`,
-//!
-//! for all pairs but zeros (a test tries them all). Scores tie only at zero; then value c is the minimum, and the
-//! lowest of the three keys has the lowest code. The largest key stands for a voxel that does not exist.
+//! 1. A key is `scale · value + code`; the lines come with the keys made. So the lower of two neighbours, or of equal
+//!    ones that with the lower code, is one minimum, and one more voxel along x is one more in the code.
+//! 2. A key of the neighbourhood less the centre's is `scale · (n − c) + label − 13`: the place in the volume cancels.
+//!    The value is exact after one rounding, as ±13 is less than half of the scale, and the label are the lowest bits.
+//! 3. The classes' best differences d1, d2, d3 compare exactly, each kernel in its own way: d2/√2 with d1, d3/√3
+//!    with d1 and with d2/√2. Tests try all pairs of differences that are near to a tie.
+//! 4. Scores of different classes tie only at zero. Then value c is the minimum, and the lowest of the three keys has
+//!    the lowest code.
+//! 5. Where the minima rule takes the centre is a limit on the differences of each class. At a score of −100 itself
+//!    the lower index wins: there the limit falls between two codes.
 
-use crate::simd::{Mask, Simd, VectorI16};
+use crate::simd::{Mask, Simd, Vector, VectorF32, VectorI16};
+use crate::steepest::best::INTEGER;
 use crate::steepest::rule::LABEL_CENTER;
-use crate::steepest::shared::{LINES, ROWS, Seen, Shared, Step, Weights, position};
+use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
-/// Labels of 8-bit integers where voxels are cubes.
+/// Labels of 8-bit integers where weights are as 1 : 1/√2 : 1/√3.
 pub(crate) struct Bytes;
 
-/// The key of a voxel that does not exist. Codes stop short of it, and adding one to it saturates.
-const MISSING: i16 = i16::MAX;
+/// Labels of 16-bit integers with such weights.
+pub(crate) struct Words;
 
-/// 1/√2, 1/√3 and √(2/3), as the comparisons above need them.
-const EDGE_FACE: i16 = 23170;
-const CORNER_FACE: i16 = 18919;
-const CORNER_EDGE: i16 = 26755;
+macro_rules! shared {
+    ($kernel:ident, $line:ty, $vectors:ident, $key:ident, $scale:expr) => {
+        impl Shared for $kernel {
+            type Line = $line;
+            const KEPT: usize = 2;
+            const EXACT: bool = true;
+            const KEY_SCALE: Option<f32> = Some($scale);
 
-impl Shared for Bytes {
-    type Line = i16;
-    const KEPT: usize = 2;
-    // 9 · 26 + 3 · 5 + 2 = 251, below the 255 of a missing voxel.
-    const LAST_PLANE: usize = 26;
+            fn lanes<S: Simd>() -> usize {
+                S::$vectors::LANES
+            }
 
-    fn lanes<S: Simd>() -> usize {
-        S::I16::LANES
-    }
-
-    #[inline(always)]
-    unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
-        simd: S,
-        weights: &Weights,
-        step: &Step<i16>,
-    ) -> Seen {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if step.gaps {
-                sweep::<S, EMIT, true>(simd, weights, step);
-            } else {
-                sweep::<S, EMIT, false>(simd, weights, step);
+            #[inline(always)]
+            unsafe fn step<S: Simd, const EMIT: bool, const SLOPE: bool>(
+                simd: S,
+                weights: &Weights,
+                step: &Step<$line>,
+            ) -> Seen {
+                for vector in 0..step.vectors(Self::lanes::<S>()) {
+                    // SAFETY: the caller's promise.
+                    unsafe { column::<S, $key<S::$vectors>, EMIT>(simd, weights, step, vector) };
+                }
+                Seen::NOTHING
             }
         }
-        Seen { undecided: false, finite: true, negative_zero: false }
-    }
-
-    fn lower(nodes: &mut [i16], planes: usize) {
-        for key in nodes {
-            // Places that a wider block has left behind are lowered with the others, past the end of i16.
-            if *key != MISSING {
-                *key = key.wrapping_sub((9 * planes) as i16);
-            }
-        }
-    }
+    };
 }
+shared!(Bytes, i16, I16, ByteKey, BYTE_SCALE as f32);
+shared!(Words, f32, F32, WordKey, WORD_SCALE);
 
+/// One vector of a block's rows.
+///
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn sweep<S: Simd, const EMIT: bool, const GAPS: bool>(simd: S, weights: &Weights, step: &Step<i16>) {
-    let first = 9 * step.plane as i16;
-    let plane: [i16; 3 * LINES] = std::array::from_fn(|i| first + i as i16);
-    let corner: [i16; ROWS] = std::array::from_fn(|row| first - 18 + 3 * row as i16);
-    let at = At { weights, step, plane: &plane, corner: &corner };
-    for vector in 0..step.vectors(S::I16::LANES) {
-        step.ahead.prefetch(vector * S::I16::LANES);
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut rows = (input::<S, 0>(simd, at, vector), input::<S, 1>(simd, at, vector));
-            // Written out, as a loop would be kept one: all addresses are then constants.
-            rows = row::<S, 0, 2, EMIT, GAPS>(simd, at, vector, rows);
-            rows = row::<S, 1, 3, EMIT, GAPS>(simd, at, vector, rows);
-            rows = row::<S, 2, 4, EMIT, GAPS>(simd, at, vector, rows);
-            row::<S, 3, 5, EMIT, GAPS>(simd, at, vector, rows);
-        }
+unsafe fn column<S: Simd, K: Key<S>, const EMIT: bool>(
+    simd: S,
+    weights: &Weights,
+    step: &Step<K::Line>,
+    vector: usize,
+) {
+    step.ahead.prefetch(vector * K::LANES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut rows = (input::<S, K, 0>(simd, step, vector), input::<S, K, 1>(simd, step, vector));
+        // Written out, as a loop would be kept one: all addresses are then constants.
+        rows = row::<S, K, 0, 2, EMIT>(simd, weights, step, vector, rows);
+        rows = row::<S, K, 1, 3, EMIT>(simd, weights, step, vector, rows);
+        rows = row::<S, K, 2, 4, EMIT>(simd, weights, step, vector, rows);
+        row::<S, K, 3, 5, EMIT>(simd, weights, step, vector, rows);
     }
-}
-
-/// A step and its codes, as in `float.rs`.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    weights: &'a Weights,
-    step: &'a Step<'a, i16>,
-    plane: &'a [i16; 3 * LINES],
-    corner: &'a [i16; ROWS],
+    const { assert!(ROWS == 4) };
 }
 
 /// One line of the arriving plane: the voxels themselves, and the lower of their two neighbours along x.
-struct Row<V> {
-    middle: V,
-    pair: V,
+struct Row<K> {
+    middle: K,
+    pair: K,
 }
 
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn input<S: Simd, const LINE: usize>(simd: S, at: At, vector: usize) -> Row<S::I16> {
-    let x = position(vector, S::I16::LANES, at.step.width);
-    let key = |dx: usize| {
-        // SAFETY: the caller's promise.
-        let value = unsafe { S::I16::load(simd, at.step.lines[2][LINE].add(x + dx)) };
-        value.add_saturating(S::I16::splat(simd, at.plane[3 * LINE + dx]))
+unsafe fn input<S: Simd, K: Key<S>, const LINE: usize>(
+    simd: S,
+    step: &Step<K::Line>,
+    vector: usize,
+) -> Row<K> {
+    let x = position(vector, K::LANES, step.width);
+    // SAFETY: the caller's promise.
+    let [left, middle, right] = unsafe {
+        let line = step.lines[2][LINE].add(x);
+        [K::load(simd, line), K::load(simd, line.add(1)), K::load(simd, line.add(2))]
     };
-    Row { middle: key(1), pair: key(0).min(key(2)) }
+    // Every voxel carries the code of a middle: the left one's is one less, the right one's one more.
+    Row { middle, pair: left.lower(right.shift::<2>(simd)).shift::<-1>(simd) }
 }
 
 /// One row of the block: takes its nodes in and its labels out, given the line above (`rows.0`) and that of the row
@@ -118,139 +109,346 @@ unsafe fn input<S: Simd, const LINE: usize>(simd: S, at: At, vector: usize) -> R
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn row<S: Simd, const ROW: usize, const NEXT: usize, const EMIT: bool, const GAPS: bool>(
+unsafe fn row<S: Simd, K: Key<S>, const ROW: usize, const NEXT: usize, const EMIT: bool>(
     simd: S,
-    at: At,
+    weights: &Weights,
+    step: &Step<K::Line>,
     vector: usize,
-    (above, here): (Row<S::I16>, Row<S::I16>),
-) -> (Row<S::I16>, Row<S::I16>) {
-    let lanes = S::I16::LANES;
+    (above, here): (Row<K>, Row<K>),
+) -> (Row<K>, Row<K>) {
     // SAFETY: the caller's promise.
-    let below = unsafe { input::<S, NEXT>(simd, at, vector) };
-    let faces = above.middle.min(here.pair).min(below.middle);
-    let edges = above.pair.min(below.pair);
-    let place = (vector * ROWS + ROW) * 2 * lanes;
+    let below = unsafe { input::<S, K, NEXT>(simd, step, vector) };
+    let faces = above.middle.lower(here.pair).lower(below.middle);
+    let edges = above.pair.lower(below.pair);
+    let place = (vector * ROWS + ROW) * 2 * K::LANES;
     // SAFETY: the caller's promise.
-    let [far, near] = at.step.nodes.map(|slot| unsafe { slot.add(place) });
+    let [far, near] = step.nodes.map(|slot| unsafe { slot.add(place) });
     if EMIT {
-        let x = position(vector, lanes, at.step.width);
-        // SAFETY: the caller's promise.
-        let load = |from: *const i16| unsafe { S::I16::load(simd, from) };
-        // SAFETY: the caller's promise.
-        let (up, center, far_edges, near_edges) = unsafe {
-            (
-                load(at.step.lines[0][ROW + 1].add(x + 1)),
-                load(at.step.lines[1][ROW + 1].add(x + 1)),
-                load(far.add(lanes)),
-                load(near.add(lanes)),
-            )
-        };
-        let up = up.add_saturating(S::I16::splat(simd, at.corner[ROW] + 4));
-        let best = Best {
-            face: up.min(load(near)).min(here.middle),
-            edge: load(far).min(near_edges).min(faces),
-            corner: far_edges.min(edges),
-        };
+        let x = position(vector, K::LANES, step.width);
         // SAFETY: the caller's promise.
         unsafe {
-            best.labels::<S, GAPS>(simd, at.weights, center, at.corner[ROW])
-                .store_low_bytes(at.step.rows[ROW].labels.add(x));
+            let up = K::load(simd, step.lines[0][ROW + 1].add(x + 1));
+            let center = K::load(simd, step.lines[1][ROW + 1].add(x + 1));
+            let face = up.lower(K::load(simd, near)).lower(here.middle);
+            let edge = K::load(simd, far).lower(K::load(simd, near.add(K::LANES))).lower(faces);
+            let corner = K::load(simd, far.add(K::LANES)).lower(edges);
+            K::label(simd, weights, step.gaps, center, [face, edge, corner], step.rows[ROW].labels.add(x));
         }
     }
     // SAFETY: the caller's promise.
     unsafe {
         faces.store(far);
-        edges.store(far.add(lanes));
+        edges.store(far.add(K::LANES));
     }
     (here, below)
 }
 
-/// The lowest key of each class.
-struct Best<V> {
-    face: V,
-    edge: V,
-    corner: V,
+/// A vector of keys.
+trait Key<S: Simd>: Copy {
+    type Line;
+    const LANES: usize;
+
+    /// # Safety
+    /// A vector is readable there.
+    unsafe fn load(simd: S, from: *const Self::Line) -> Self;
+    /// # Safety
+    /// A vector is writable there.
+    unsafe fn store(self, to: *mut Self::Line);
+    /// The keys of `CODES` codes more. A voxel that does not exist stays one.
+    fn shift<const CODES: i8>(self, simd: S) -> Self;
+    /// The lower of two keys.
+    fn lower(self, other: Self) -> Self;
+    /// Stores the labels, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty.
+    ///
+    /// # Safety
+    /// As many bytes as there are lanes are writable.
+    unsafe fn label(simd: S, weights: &Weights, gaps: bool, center: Self, lowest: [Self; 3], labels: *mut u8);
 }
 
-impl<V: VectorI16> Best<V> {
+/// The scale of bytes.
+const BYTE_SCALE: i16 = 128;
+/// Keys of bytes end before this one. The largest of i16 is a voxel that does not exist.
+const LAST_KEY: i16 = 24_000;
+
+/// The centre's key less `OFFSET` less another's is `128·d − 27` to `128·d − 1`, and ends in the complement of the label.
+const OFFSET: i16 = LABEL_CENTER as i16 + 1;
+
+/// 1/√2, 1/√3 and √(2/3), times 2¹⁵. With a score of 128·d − 1 for faces and edges and 128·d − 2 for corners, the
+/// rounded product of an edge's score is above a face's, and that of a corner's at least a face's or an edge's, exactly
+/// where they win. (Both −1: wrong for the corner's 109 and the edge's 89, which differ by 8e-6 of themselves.)
+const EDGE_FACE: i16 = 23170;
+const CORNER_FACE: i16 = 18919;
+const CORNER_EDGE: i16 = 26755;
+
+/// A vector of i16: with signed values and the codes of the longest march, keys of bytes fit.
+#[derive(Clone, Copy)]
+struct ByteKey<V>(V);
+
+impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
+    type Line = i16;
+    const LANES: usize = V::LANES;
+
     #[inline(always)]
-    fn labels<S, const GAPS: bool>(self, simd: S, weights: &Weights, center: V, first_code: i16) -> V
-    where
-        S: Simd<I16 = V>,
-        V: VectorI16<Simd = S>,
-    {
-        // No closures here, and no array::map: what the compiler does not inline would lose the tier's
-        // instructions.
-        let Best { face, edge, corner } = self;
-        let value = center.high_byte();
-        let mut face_difference = value.sub(face.high_byte());
-        let mut edge_difference = value.sub(edge.high_byte());
-        let mut corner_difference = value.sub(corner.high_byte());
-        let wide_edge = edge_difference.shift_left::<7>();
-        let wide_corner = corner_difference.shift_left::<7>();
-        let mut face_score = face_difference.shift_left::<6>();
-        let mut edge_self = edge_difference.shift_left::<6>();
-        let mut edge_score = wide_edge.mul_high(V::splat(simd, EDGE_FACE));
-        let mut corner_score = wide_corner.mul_high(V::splat(simd, CORNER_FACE));
-        let mut corner_edge = wide_corner.mul_high(V::splat(simd, CORNER_EDGE));
-        if GAPS {
-            // A class without any neighbour loses to all others, and is below every limit.
-            let missing = V::splat(simd, MISSING);
-            let (least, lowest) = (V::splat(simd, i16::MIN), V::splat(simd, -256));
-            let (no_face, no_edge, no_corner) = (face.eq(missing), edge.eq(missing), corner.eq(missing));
-            face_score = least.select(no_face, face_score);
-            edge_score = least.select(no_edge, edge_score);
-            edge_self = least.select(no_edge, edge_self);
-            corner_score = least.select(no_corner, corner_score);
-            corner_edge = least.select(no_corner, corner_edge);
-            face_difference = lowest.select(no_face, face_difference);
-            edge_difference = lowest.select(no_edge, edge_difference);
-            corner_difference = lowest.select(no_corner, corner_difference);
-        }
-        let edge_loses = edge_score.lt(face_score);
-        let best = face.select(edge_loses, edge);
-        let corner_loses = corner_score.lt(face_score).or(corner_edge.lt(edge_self));
-        let best = best.select(corner_loses, corner);
-        // Best score zero: the classes that have it tie.
-        let largest = face_difference.max(edge_difference).max(corner_difference);
-        let best = face.min(edge).min(corner).select(largest.eq(V::splat(simd, 0)), best);
-        // Where the best face scores exactly −100, the lower index of face and centre wins.
-        let low_codes = V::splat(simd, first_code + i16::from(LABEL_CENTER));
-        let face_code = face.sub(face.high_byte().shift_left::<8>());
-        let doubled = face_difference.shift_left::<1>();
-        let face_rank = doubled.sub(V::splat(simd, -1)).select(face_code.lt(low_codes), doubled);
-        let [face_limit, edge_limit, corner_limit] = weights.limits;
-        let above = V::splat(simd, face_limit)
+    unsafe fn load(simd: S, from: *const i16) -> Self {
+        // SAFETY: the caller's promise.
+        ByteKey(unsafe { V::load(simd, from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.store(to) }
+    }
+    #[inline(always)]
+    fn shift<const CODES: i8>(self, simd: S) -> Self {
+        ByteKey(self.0.add_saturating(V::splat(simd, i16::from(CODES))))
+    }
+    #[inline(always)]
+    fn lower(self, other: Self) -> Self {
+        ByteKey(self.0.min(other.0))
+    }
+    #[inline(always)]
+    unsafe fn label(
+        simd: S,
+        weights: &Weights,
+        gaps: bool,
+        center: Self,
+        [face, edge, corner]: [Self; 3],
+        labels: *mut u8,
+    ) {
+        let lowest = [face.0, edge.0, corner.0];
+        let empty = gaps && V::splat(simd, LAST_KEY).lt(face.0.max(edge.0).max(corner.0)).any();
+        let label = if empty {
+            byte_labels::<S, V, true>(simd, weights, center.0, lowest)
+        } else {
+            byte_labels::<S, V, false>(simd, weights, center.0, lowest)
+        };
+        // SAFETY: the caller's promise.
+        unsafe { label.store_low_bytes(labels) };
+    }
+}
+
+/// Labels of bytes; with `EMPTY` where a class may have no neighbour at all.
+#[inline(always)]
+fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
+    simd: S,
+    weights: &Weights,
+    center: V,
+    [face, edge, corner]: [V; 3],
+) -> V {
+    // No closures here, and no array::map: what the compiler does not inline would lose the tier's instructions.
+    let start = center.sub_saturating(V::splat(simd, OFFSET));
+    let mut face_rank = start.sub_saturating(face);
+    let mut edge_rank = start.sub_saturating(edge);
+    let mut corner_rank = start.sub_saturating(corner);
+    let low_bits = V::splat(simd, BYTE_SCALE - 1);
+    let (mut face_score, mut edge_score) = (face_rank.or(low_bits), edge_rank.or(low_bits));
+    let corner_score = corner_rank.or(low_bits).add_saturating(V::splat(simd, -1));
+    let mut edge_face = edge_score.mul_round(V::splat(simd, EDGE_FACE));
+    let mut corner_face = corner_score.mul_round(V::splat(simd, CORNER_FACE));
+    let mut corner_edge = corner_score.mul_round(V::splat(simd, CORNER_EDGE));
+    if EMPTY {
+        // An empty class loses to all others, and is below every limit.
+        let (last, least) = (V::splat(simd, LAST_KEY), V::splat(simd, i16::MIN));
+        let (no_face, no_edge, no_corner) = (last.lt(face), last.lt(edge), last.lt(corner));
+        face_score = least.select(no_face, face_score);
+        face_rank = least.select(no_face, face_rank);
+        edge_score = least.select(no_edge, edge_score);
+        edge_rank = least.select(no_edge, edge_rank);
+        edge_face = least.select(no_edge, edge_face);
+        corner_rank = least.select(no_corner, corner_rank);
+        corner_face = least.select(no_corner, corner_face);
+        corner_edge = least.select(no_corner, corner_edge);
+    }
+    let best = edge_rank.select(face_score.lt(edge_face), face_rank);
+    let best = best.select(corner_face.lt(face_score).or(corner_edge.lt(edge_score)), corner_rank);
+    // The largest difference is zero: the classes that have it tie, and the lowest code has the highest rank.
+    let highest = face_rank.max(edge_rank).max(corner_rank);
+    let best = highest.select(highest.or(low_bits).eq(V::splat(simd, -1)), best);
+    let [face_limit, edge_limit, corner_limit] = weights.byte_limits;
+    let below = face_rank
+        .lt(V::splat(simd, face_limit))
+        .and(edge_rank.lt(V::splat(simd, edge_limit)))
+        .and(corner_rank.lt(V::splat(simd, corner_limit)));
+    V::splat(simd, i16::from(LABEL_CENTER)).select(below, best.not_and(low_bits))
+}
+
+/// A limit on differences as one on the ranks of bytes.
+pub(crate) fn byte_limit(limit: f64) -> i16 {
+    // Saturates: no rank is below the lowest number.
+    (limit * f64::from(BYTE_SCALE) - f64::from(OFFSET)) as i16
+}
+
+/// The scale of wider integers: keys of the longest march are exact in f32.
+const WORD_SCALE: f32 = 32.0;
+
+/// A vector of f32.
+#[derive(Clone, Copy)]
+struct WordKey<V>(V);
+
+impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V> {
+    type Line = f32;
+    const LANES: usize = V::LANES;
+
+    #[inline(always)]
+    unsafe fn load(simd: S, from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        WordKey(unsafe { V::load(simd, from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.store(to) }
+    }
+    #[inline(always)]
+    fn shift<const CODES: i8>(self, simd: S) -> Self {
+        WordKey(self.0.add(V::splat(simd, f32::from(CODES))))
+    }
+    #[inline(always)]
+    fn lower(self, other: Self) -> Self {
+        WordKey(other.0.min(self.0))
+    }
+    /// An empty class needs no care: it is +∞, and so are its rank and what it loses by; NaN where both classes are empty
+    /// loses, too.
+    #[inline(always)]
+    unsafe fn label(
+        simd: S,
+        weights: &Weights,
+        _: bool,
+        center: Self,
+        [face, edge, corner]: [Self; 3],
+        labels: *mut u8,
+    ) {
+        let ranks = [face.0.sub(center.0), edge.0.sub(center.0), corner.0.sub(center.0)];
+        let [face_rank, edge_rank, corner_rank] = ranks;
+        let (face, edge, corner) =
+            (rounded(simd, face_rank), rounded(simd, edge_rank), rounded(simd, corner_rank));
+        let zero = V::splat(simd, 0.0);
+        let edge_wins = zero.lt(lead(simd, edge, FACE_EDGE, face));
+        let corner_wins = zero.lt(lead(simd, corner, FACE_CORNER, face)).and(zero.lt(lead(
+            simd,
+            corner,
+            EDGE_CORNER,
+            edge,
+        )));
+        let best = edge_rank.select(edge_wins, face_rank);
+        let best = corner_rank.select(corner_wins, best);
+        // The largest difference is zero: the classes that have it tie, and the lowest code has the lowest rank.
+        let lowest = corner_rank.min(edge_rank.min(face_rank));
+        let best = lowest.select(lowest.abs().lt(V::splat(simd, 0.5 * WORD_SCALE)), best);
+        let [face_limit, edge_limit, corner_limit] = weights.word_limits;
+        let below = V::splat(simd, face_limit)
             .lt(face_rank)
-            .or(V::splat(simd, edge_limit).lt(edge_difference))
-            .or(V::splat(simd, corner_limit).lt(corner_difference));
-        let label = best.sub(V::splat(simd, first_code));
-        label.select(above, V::splat(simd, i16::from(LABEL_CENTER)))
+            .and(V::splat(simd, edge_limit).lt(edge_rank))
+            .and(V::splat(simd, corner_limit).lt(corner_rank));
+        let best = zero.select(below, best);
+        // SAFETY: the caller's promise.
+        unsafe { best.add(V::splat(simd, INTEGER + f32::from(LABEL_CENTER))).store_low_bits::<5>(labels) };
+    }
+}
+
+/// A limit on differences as one on the ranks of words, which go the other way.
+pub(crate) fn word_limit(limit: f64) -> f32 {
+    (-limit * f64::from(WORD_SCALE)) as f32
+}
+
+/// The difference n − c of a rank.
+#[inline(always)]
+fn rounded<S: Simd, V: Vector<Simd = S, Elem = f32>>(simd: S, rank: V) -> V {
+    let integer = V::splat(simd, INTEGER);
+    rank.mul_add(V::splat(simd, 1.0 / WORD_SCALE), integer).sub(integer)
+}
+
+const FACE_EDGE: f64 = std::f64::consts::FRAC_1_SQRT_2;
+const FACE_CORNER: f64 = 0.577_350_269_189_625_8;
+const EDGE_CORNER: f64 = 0.816_496_580_927_726;
+
+/// `near − weight · far`, with the right sign for differences of all 16-bit integers.
+///
+/// The least that is not zero is 2.7e-6: |far² · weight² − near²| is at least a third. In two parts the weight is 1e-15
+/// off; the first product less `near` is rounded where it is large, and the sign beyond doubt. Where a product is
+/// rounded before the sum, the first two of three parts have 8 bits each, so that they multiply exactly.
+#[inline(always)]
+fn lead<S: Simd, V: Vector<Simd = S, Elem = f32>>(simd: S, far: V, weight: f64, near: V) -> V {
+    let bits = |value: f64, bits: i32| (value * f64::from(1 << bits)).floor() / f64::from(1 << bits);
+    if S::FUSED {
+        let high = f64::from(weight as f32);
+        let lead = far.mul_add(V::splat(simd, -high as f32), near);
+        far.mul_add(V::splat(simd, (high - weight) as f32), lead)
+    } else {
+        let high = bits(weight, 8);
+        let middle = bits(weight - high, 16);
+        let lead = far.mul_add(V::splat(simd, -high as f32), near);
+        let lead = far.mul_add(V::splat(simd, -middle as f32), lead);
+        far.mul_add(V::splat(simd, (high + middle - weight) as f32), lead)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CORNER_EDGE, CORNER_FACE, EDGE_FACE};
+    use super::*;
+    use crate::isa::Isa;
+    use crate::simd::{Kernel, dispatch};
+
+    const CLASSES: [(f64, i16); 3] =
+        [(FACE_EDGE, EDGE_FACE), (FACE_CORNER, CORNER_FACE), (EDGE_CORNER, CORNER_EDGE)];
+
+    /// The square of a class's weight is 1/2, 1/3 or 2/3.
+    fn wins(far: i64, weight: f64, near: i64) -> bool {
+        let (up, down) = if weight == EDGE_CORNER {
+            (2, 3)
+        } else if weight == FACE_EDGE {
+            (1, 2)
+        } else {
+            (1, 3)
+        };
+        far.signum() * far * far * up > near.signum() * near * near * down
+    }
 
     #[test]
-    fn classes_compare_exactly_for_all_pairs_of_differences() {
-        let classes = [
-            (EDGE_FACE, 2.0f64.sqrt().recip(), 1.0),
-            (CORNER_FACE, 3.0f64.sqrt().recip(), 1.0),
-            (CORNER_EDGE, 3.0f64.sqrt().recip(), 2.0f64.sqrt().recip()),
-        ];
-        for (factor, far_weight, near_weight) in classes {
+    fn classes_of_bytes_compare_exactly_for_all_pairs_of_differences() {
+        for (weight, factor) in CLASSES {
+            let less = if weight == FACE_EDGE { 1 } else { 2 };
             for far in -255..=255i32 {
                 for near in -255..=255i32 {
-                    if (far, near) == (0, 0) {
-                        continue;
+                    let (far_score, near_score) = (128 * far - less, 128 * near - 1);
+                    let product = (far_score * i32::from(factor) + 0x4000) >> 15;
+                    if (far, near) != (0, 0) {
+                        let exact = wins(far.into(), weight, near.into());
+                        assert_eq!(product + less > near_score + 1, exact, "{far} and {near} with {factor}");
                     }
-                    let wins = (128 * far * i32::from(factor)) >> 16 >= 64 * near;
-                    let exact = f64::from(far) * far_weight > f64::from(near) * near_weight;
-                    assert_eq!(wins, exact, "{far} and {near} with {factor}");
                 }
             }
         }
+    }
+
+    /// For each difference of a class, those of the other that are next to a tie with it.
+    #[test]
+    fn classes_of_words_compare_exactly_for_all_differences() {
+        struct Words;
+        impl Kernel for Words {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) {
+                for (weight, _) in CLASSES {
+                    for far in -65_535..=65_535i64 {
+                        let tie = (far as f64 * weight).round() as i64;
+                        for near in tie - 1..=tie + 1 {
+                            // SAFETY: the array holds the lanes of the widest tier.
+                            let mut leads = [0.0f32; 16];
+                            let [far_vector, near_vector] =
+                                [far, near].map(|d| S::F32::splat(simd, d as f32));
+                            unsafe { lead(simd, far_vector, weight, near_vector).store(leads.as_mut_ptr()) };
+                            // Ranks are of n − c: a class wins where its own is the lower.
+                            assert_eq!(
+                                leads[0] > 0.0,
+                                wins(-far, weight, -near),
+                                "{far} and {near}, {weight}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        Isa::supported().for_each(|isa| dispatch(isa, Words));
     }
 }

@@ -1,6 +1,9 @@
 //! A call, checked and cut into tasks.
 
+use std::sync::atomic::AtomicBool;
+
 use crate::steepest::border::Source;
+use crate::steepest::exact::Exact;
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{Ahead, ROWS, Weights};
 use crate::volume::{ElementType, VolumeMut};
@@ -18,6 +21,11 @@ pub(crate) struct Job<'a> {
     pub slope: Option<VolumeMut<'a>>,
     pub weights: Option<Weights>,
     pub way: Way,
+    /// What all values may be like, for the kernels of f32, until one is found that is not.
+    pub exact: Option<Exact>,
+    pub inexact: AtomicBool,
+    /// Whether the rule may take the centre, if they are so.
+    pub limits: bool,
     cuts: [Cut; 3],
 }
 
@@ -53,6 +61,13 @@ impl<'a> Job<'a> {
         let depth = planes[1] - planes[0];
         let weights = Weights::new(&rule);
         let way = Way::new(&source, weights.as_ref(), slope.is_some());
+        let exact = match way {
+            Way::Float | Way::Anisotropic => Exact::guess(source.image),
+            _ => None,
+        };
+        let empty = source.may_empty_a_class();
+        let limits = empty
+            || exact.zip(weights.as_ref()).is_none_or(|(e, w)| w.reaches_threshold(e.largest_difference()));
         let pieces = width.div_ceil(WIDEST);
         let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
         let y = Cut { start: 0, end: rows, piece: ROWS };
@@ -61,7 +76,18 @@ impl<'a> Job<'a> {
         let marches =
             threads.saturating_mul(4).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
         let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
-        Job { source, rule, labels, slope, weights, way, cuts: [z, y, x] }
+        Job {
+            source,
+            rule,
+            labels,
+            slope,
+            weights,
+            way,
+            exact,
+            inexact: AtomicBool::new(false),
+            limits,
+            cuts: [z, y, x],
+        }
     }
 
     pub fn tasks(&self) -> usize {
@@ -109,8 +135,8 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels; bytes whose limits are not those of unit voxels.
-    Keys,
+    /// 16-bit integers on cubic voxels.
+    Words,
     /// F32 on cubic voxels; integers, too, where slopes are asked for.
     Float,
     /// The same on voxels that are not cubes.
@@ -126,9 +152,8 @@ impl Way {
             return Way::Anisotropic;
         }
         match source.image.element_type() {
-            ElementType::U8 | ElementType::I8 if !slope && weights.bytes => Way::Bytes,
-            ElementType::U8 | ElementType::I8 if !slope => Way::Keys,
-            ElementType::U16 | ElementType::I16 if !slope => Way::Keys,
+            ElementType::U8 | ElementType::I8 if !slope && weights.unit_ratios => Way::Bytes,
+            ElementType::U16 | ElementType::I16 if !slope && weights.unit_ratios => Way::Words,
             _ => Way::Float,
         }
     }

@@ -6,15 +6,16 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Line, LineElement, Pixel, with_pixel};
+use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, with_pixel};
 use crate::steepest::direct::Neighborhood;
+use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
 use crate::steepest::rule::Direction;
 use crate::steepest::shared::{LINES, Seen};
 use crate::volume::{Element, ElementType};
 
 /// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
-const PADDED: usize = WIDEST + 2;
+pub(crate) const PADDED: usize = WIDEST + 2;
 /// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
 const LEAD: usize = 31;
 /// Elements of memory for a padded line.
@@ -26,8 +27,6 @@ pub(crate) const THREE_PLANES: usize = 3 * LINES * LINE;
 /// Lanes of a vector of f32 on the tier with the longest.
 const MOST_LANES: usize = 16;
 
-const EMPTY: Content = Content { finite: true, complete: true };
-
 /// The lines of the last three planes of a march. Plane t of the march is plane z − 1 + t of the image, z being the
 /// block's first.
 pub(crate) struct Lines<'a, 'b, L> {
@@ -36,6 +35,10 @@ pub(crate) struct Lines<'a, 'b, L> {
     values: &'a mut [L],
     /// Empty, or like `values`.
     marks: &'a mut [f64],
+    /// `Shared::KEY_SCALE`.
+    key_scale: Option<f32>,
+    /// What the values have to be like.
+    exact: Option<Exact>,
     /// Planes may be read in place.
     in_place: bool,
     /// By t modulo 3.
@@ -45,36 +48,42 @@ pub(crate) struct Lines<'a, 'b, L> {
 struct Plane<L> {
     starts: [*const L; LINES],
     contents: [Content; LINES],
-    finite: bool,
-    complete: bool,
+    all: Content,
     in_place: bool,
 }
 
 impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
-    pub fn new(job: &'a Job<'b>, block: [[usize; 2]; 3], values: &'a mut [L], marks: &'a mut [f64]) -> Self {
+    pub fn new(
+        job: &'a Job<'b>,
+        block: [[usize; 2]; 3],
+        values: &'a mut [L],
+        marks: &'a mut [f64],
+        key_scale: Option<f32>,
+        exact: Option<Exact>,
+    ) -> Self {
         let image = job.source.image;
         let [_, y, x] = block;
         // All lines exist, hold a voxel more at either end, and are long enough not to be read past their end.
         let inside = x[0] > 0 && x[1] < image.shape()[2] && y[0] > 0 && y[0] + LINES - 2 < image.shape()[1];
         let inside = inside && x[1] - x[0] >= MOST_LANES;
         let in_place = inside
+            && key_scale.is_none()
             && L::IN_PLACE == Some(image.element_type())
             && image.stride()[2] == 1
             && job.source.mask.is_none()
             && job.source.direction == Direction::Descent;
         let plane = || Plane {
             starts: [std::ptr::null(); LINES],
-            contents: [EMPTY; LINES],
-            finite: true,
-            complete: true,
+            contents: [Content::PLAIN; LINES],
+            all: Content::PLAIN,
             in_place: false,
         };
-        Lines { job, block, values, marks, in_place, planes: [plane(), plane(), plane()] }
+        Lines { job, block, values, marks, key_scale, exact, in_place, planes: [plane(), plane(), plane()] }
     }
 
     /// Lets plane `t` of the march in.
     pub fn arrive<S: Simd>(&mut self, t: usize) {
-        let Lines { job, block, values, marks, .. } = self;
+        let Lines { job, block, values, marks, key_scale, exact, .. } = self;
         let plane = &mut self.planes[t % 3];
         let image = job.source.image;
         let [z, y, x] = *block;
@@ -86,16 +95,17 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             for (row, start) in plane.starts.iter_mut().enumerate() {
                 *start = first.wrapping_offset(row as isize * step);
             }
-            plane.contents = [EMPTY; LINES];
-            (plane.finite, plane.complete, plane.in_place) = (true, true, true);
+            plane.contents = [Content::PLAIN; LINES];
+            (plane.all, plane.in_place) = (Content::PLAIN, true);
             return;
         }
-        dispatch(S::ISA, Fill { job, block: *block, t, lines: values, marks, contents: &mut plane.contents });
+        let contents = &mut plane.contents;
+        let (key_scale, exact) = (*key_scale, *exact);
+        let fill = Fill { job, block: *block, t, lines: values, marks, key_scale, exact, contents };
+        plane.all = dispatch(S::ISA, fill);
         for (row, start) in plane.starts.iter_mut().enumerate() {
             *start = values[place(t, row)..].as_ptr();
         }
-        plane.finite = plane.contents.iter().all(|content| content.finite);
-        plane.complete = plane.contents.iter().all(|content| content.complete);
         plane.in_place = false;
     }
 
@@ -105,9 +115,10 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         if !plane.in_place {
             return;
         }
-        if !seen.finite {
-            plane.finite = false;
-            plane.contents = [Content { finite: false, complete: true }; LINES];
+        plane.all.exact = !seen.inexact;
+        if !seen.moderate {
+            plane.all.moderate = false;
+            plane.contents = [plane.all; LINES];
         }
         // From now on copies make −0 to +0.
         if seen.negative_zero && !self.job.source.signed_zeros {
@@ -120,19 +131,24 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         &self.planes[t % 3].starts
     }
 
-    /// All voxels of the three planes are finite.
-    pub fn finite(&self) -> bool {
-        self.planes.iter().all(|plane| plane.finite)
+    /// All voxels of plane `t` are as `Job::exact` says. In place it is known only once the kernel has seen them.
+    pub fn exact(&self, t: usize) -> bool {
+        self.planes[t % 3].all.exact
     }
 
-    /// All voxels around row `row` of the block are finite.
-    pub fn finite_around(&self, row: usize) -> bool {
-        self.around(row, |content| content.finite)
+    /// All voxels of the three planes are moderate.
+    pub fn moderate(&self) -> bool {
+        self.planes.iter().all(|plane| plane.all.moderate)
+    }
+
+    /// All voxels around row `row` of the block are moderate.
+    pub fn moderate_around(&self, row: usize) -> bool {
+        self.around(row, |content| content.moderate)
     }
 
     /// All voxels of the three planes have all their neighbours.
     pub fn complete(&self) -> bool {
-        self.planes.iter().all(|plane| plane.complete)
+        self.planes.iter().all(|plane| plane.all.complete)
     }
 
     /// Whether all nine lines around a row of output satisfy `test`.
@@ -159,46 +175,66 @@ fn place(t: usize, row: usize) -> usize {
     (t % 3 * LINES + row) * LINE + LEAD
 }
 
-/// The lines of one plane of a block, to be filled: a kernel of its own.
+/// The lines of one plane of a block, to be filled: a kernel of its own. Answers what is true of all of them.
 struct Fill<'a, 'b, L> {
     job: &'a Job<'b>,
     block: [[usize; 2]; 3],
     t: usize,
     lines: &'a mut [L],
     marks: &'a mut [f64],
+    key_scale: Option<f32>,
+    exact: Option<Exact>,
     contents: &'a mut [Content; LINES],
 }
 
 impl<L: LineElement> Kernel for Fill<'_, '_, L> {
-    type Output = ();
+    type Output = Content;
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, _: S) -> Content {
         with_pixel!(self.job.source.image.element_type(), T => {
             if L::TAKES.contains(&T::TYPE) {
-                self.run_on::<T>();
+                self.run_on::<T>()
             } else {
                 unreachable!("{:?} in lines of {:?}", T::TYPE, L::TYPE)
             }
-        });
+        })
     }
 }
 
 impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
-    fn run_on<T: Pixel>(self) {
-        let Fill { job, block: [z, y, x], t, lines, marks, contents } = self;
+    fn run_on<T: Pixel>(self) -> Content {
+        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, contents } = self;
+        let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
+        let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
+        // The code of the middle neighbour in the first row; see `shared.rs`.
+        let term = key_scale.map_or(zero, |_| (9 * t + 1) as f32);
+        let mut form = Form { factor: sign * key_scale.unwrap_or(1.0), term, exact };
+        let n = x[1] - x[0] + 2;
+        let plane = (z[0] + t).wrapping_sub(1);
+        let plain = marks.is_empty() && job.source.is_plain(plane, [y[0], y[0] + LINES - 2], x);
+        let mut all = Content::PLAIN;
         for (row, content) in contents.iter_mut().enumerate() {
             let place = place(t, row);
-            let end = place + x[1] - x[0] + 2;
+            let end = place + n;
             let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
+            let line = Line { values: &mut lines[place..end], marks, form };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
-            // A last block may have fewer rows; lines past the one below them are nobody's.
-            *content = if at[1] <= y[1] as isize {
-                job.source.fill::<T, L>(at, x[0], Line { values: &mut lines[place..end], marks })
+            *content = if plain {
+                // SAFETY: `is_plain` says that all voxels lie within the image.
+                unsafe { job.source.fill_plain::<T, L>([plane, y[0] + row - 1, x[0] - 1], line) }
+            } else if at[1] <= y[1] as isize {
+                job.source.fill::<T, L>(at, x[0], line)
             } else {
-                EMPTY
+                // A last block may have fewer rows; lines past the one below them are nobody's.
+                Content::PLAIN
             };
+            all.and(*content);
+            if key_scale.is_some() {
+                form.term += 3.0;
+            }
         }
+        all
     }
 }

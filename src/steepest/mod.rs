@@ -3,6 +3,7 @@
 mod best;
 mod border;
 mod direct;
+mod exact;
 mod float;
 mod integer;
 mod job;

@@ -1,102 +1,92 @@
-//! Nodes of the f32 kernels: a minimum and the code of the neighbour it comes from, in one of two forms.
+//! Nodes of the f32 kernels: a minimum and the code of the neighbour it comes from, and what watches over merges.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
+use crate::steepest::border::MODERATE;
+use crate::steepest::exact::Exact;
+use crate::steepest::shared::Seen;
 
-/// How a node is held: a minimum, and the code of the neighbour it comes from.
-pub(crate) trait Form<S: Simd> {
-    type Node: Copy;
+/// Value and code.
+pub(crate) type Node<S> = [<S as Simd>::F32; 2];
+
+/// What is kept of merges and noted of values, so that no label is wrong where differences are rounded.
+pub(crate) trait Guard<S: Simd> {
     /// The smallest gaps so far.
     type Gaps: Copy;
     /// What has been seen among the values.
     type Watch: Copy;
-    /// Vectors in memory of a node, and of the gaps.
-    const NODE: usize;
+    /// Vectors in memory of the gaps.
     const GAPS: usize;
-    /// Differences are integers within ±65535, or infinite where no neighbour exists.
-    const INTEGERS: bool;
+    /// Whether scores may reach the limit beyond which the rule takes the centre.
+    const LIMITS: bool;
 
     fn watch(simd: S) -> Self::Watch;
-    fn look(simd: S, value: S::F32, watch: &mut Self::Watch);
-    /// Whether all values were finite, and whether −0 was among them.
-    fn seen(simd: S, watch: Self::Watch) -> [bool; 2];
-    fn node(simd: S, value: S::F32, code: S::F32) -> Self::Node;
-    /// Value and code.
-    fn split(simd: S, node: Self::Node) -> [S::F32; 2];
-    /// The lower of two nodes, `a` on a tie, whose codes must all be below `b`'s; and its gap.
-    fn pair(a: Self::Node, b: Self::Node) -> (Self::Node, Self::Gaps);
-    fn merge(a: Self::Node, b: Self::Node, gaps: &mut Self::Gaps) -> Self::Node;
+    fn look(simd: S, exact: &Exact, value: S::F32, watch: &mut Self::Watch);
+    fn seen(simd: S, exact: &Exact, watch: Self::Watch) -> Seen;
+    /// Of a merge: `b − a`, which counts where it is negative.
+    fn gap(a: S::F32, b: S::F32) -> Self::Gaps;
     fn both(a: Self::Gaps, b: Self::Gaps) -> Self::Gaps;
-    /// `flags`, and where a gap is within `limit`, a negative number: there a collision may be hidden.
-    fn collides(gaps: Self::Gaps, limit: S::F32, flags: <S::F32 as Vector>::Mask)
-    -> <S::F32 as Vector>::Mask;
-    fn vectors(node: Self::Node, put: impl FnMut(usize, S::F32));
-    fn from_vectors(get: impl Fn(usize) -> S::F32) -> Self::Node;
+    /// Where a gap is a negative number nearer to zero than `limit`, which is one, too.
+    fn below(gaps: Self::Gaps, limit: S::F32) -> <S::F32 as Vector>::Mask;
     fn gap_vectors(gaps: Self::Gaps, put: impl FnMut(usize, S::F32));
     fn gaps_from_vectors(get: impl Fn(usize) -> S::F32) -> Self::Gaps;
 }
 
-/// Value and code apart, and gaps.
-pub(crate) struct Guarded<S>(S);
+/// The lower of two nodes, `a` on a tie, whose codes must all be below `b`'s; and its gap.
+#[inline(always)]
+pub(crate) fn pair<S: Simd, G: Guard<S>>(a: Node<S>, b: Node<S>) -> (Node<S>, G::Gaps) {
+    let lower = b[0].lt(a[0]);
+    ([b[0].min(a[0]), b[1].select(lower, a[1])], G::gap(a[0], b[0]))
+}
 
-impl<S: Simd> Form<S> for Guarded<S> {
-    type Node = [S::F32; 2];
+/// The same, with the gap among others.
+#[inline(always)]
+pub(crate) fn merge<S: Simd, G: Guard<S>>(a: Node<S>, b: Node<S>, gaps: &mut G::Gaps) -> Node<S> {
+    let (node, gap) = pair::<S, G>(a, b);
+    *gaps = G::both(*gaps, gap);
+    node
+}
+
+/// The negative number next to −0.
+const NEXT_TO_ZERO: u32 = 1 << 31 | 1;
+
+/// For any values.
+pub(crate) struct Guarded;
+
+impl<S: Simd> Guard<S> for Guarded {
     type Gaps = S::F32;
-    // The sum of all values times 0, and the lowest bits.
+    // The sum of all values, too large if one is not moderate, and the lowest bits.
     type Watch = [S::F32; 2];
-    const NODE: usize = 2;
     const GAPS: usize = 1;
-    const INTEGERS: bool = false;
+    const LIMITS: bool = true;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {
         [S::F32::splat(simd, 0.0); 2]
     }
     #[inline(always)]
-    fn look(simd: S, value: S::F32, watch: &mut [S::F32; 2]) {
-        watch[0] = value.mul_add(S::F32::splat(simd, 0.0), watch[0]);
+    fn look(simd: S, _: &Exact, value: S::F32, watch: &mut [S::F32; 2]) {
+        watch[0] = value.mul_add(S::F32::splat(simd, 1.0 / (MODERATE / f32::MAX)), watch[0]);
         watch[1] = watch[1].min_bits(value);
     }
     #[inline(always)]
-    fn seen(simd: S, watch: [S::F32; 2]) -> [bool; 2] {
-        let finite = watch[0].eq(watch[0]).not().bits() == 0;
-        [finite, watch[1].le_bits(S::F32::splat(simd, -0.0)).bits() != 0]
-    }
-
-    #[inline(always)]
-    fn node(_: S, value: S::F32, code: S::F32) -> [S::F32; 2] {
-        [value, code]
+    fn seen(simd: S, _: &Exact, watch: [S::F32; 2]) -> Seen {
+        Seen {
+            moderate: !watch[0].abs().lt(S::F32::splat(simd, f32::INFINITY)).not().any(),
+            negative_zero: watch[1].lt_bits(S::F32::splat(simd, f32::from_bits(NEXT_TO_ZERO))).any(),
+            ..Seen::NOTHING
+        }
     }
     #[inline(always)]
-    fn split(_: S, node: [S::F32; 2]) -> [S::F32; 2] {
-        node
-    }
-    #[inline(always)]
-    fn pair(a: [S::F32; 2], b: [S::F32; 2]) -> ([S::F32; 2], S::F32) {
-        let lower = b[0].lt(a[0]);
-        ([b[0].min(a[0]), b[1].select(lower, a[1])], b[0].sub(a[0]))
-    }
-    #[inline(always)]
-    fn merge(a: [S::F32; 2], b: [S::F32; 2], gaps: &mut S::F32) -> [S::F32; 2] {
-        let (node, gap) = Self::pair(a, b);
-        *gaps = gaps.min_bits(gap);
-        node
+    fn gap(a: S::F32, b: S::F32) -> S::F32 {
+        b.sub(a)
     }
     #[inline(always)]
     fn both(a: S::F32, b: S::F32) -> S::F32 {
         a.min_bits(b)
     }
     #[inline(always)]
-    fn collides(gaps: S::F32, limit: S::F32, flags: <S::F32 as Vector>::Mask) -> <S::F32 as Vector>::Mask {
-        gaps.le_bits(limit).or(flags)
-    }
-    #[inline(always)]
-    fn vectors(node: [S::F32; 2], mut put: impl FnMut(usize, S::F32)) {
-        put(0, node[0]);
-        put(1, node[1]);
-    }
-    #[inline(always)]
-    fn from_vectors(get: impl Fn(usize) -> S::F32) -> [S::F32; 2] {
-        [get(0), get(1)]
+    fn below(gaps: S::F32, limit: S::F32) -> <S::F32 as Vector>::Mask {
+        gaps.lt_bits(limit)
     }
     #[inline(always)]
     fn gap_vectors(gaps: S::F32, mut put: impl FnMut(usize, S::F32)) {
@@ -108,57 +98,41 @@ impl<S: Simd> Form<S> for Guarded<S> {
     }
 }
 
-/// `256·value + code` in one number; no gaps.
-pub(crate) struct Exact<S>(S);
+/// For values whose differences are all exact: multiples of one number within a range. Then there is nothing to guard,
+/// but every value has to be looked at.
+pub(crate) struct Unguarded<const LIMITS: bool>;
 
-impl<S: Simd> Form<S> for Exact<S> {
-    type Node = S::F32;
+impl<S: Simd, const LIMITS: bool> Guard<S> for Unguarded<LIMITS> {
     type Gaps = ();
-    type Watch = ();
-    const NODE: usize = 1;
+    // The bits that were lost to rounding, and the highest bits.
+    type Watch = [S::F32; 2];
     const GAPS: usize = 0;
-    const INTEGERS: bool = true;
+    const LIMITS: bool = LIMITS;
 
     #[inline(always)]
-    fn watch(_: S) {}
-    #[inline(always)]
-    fn look(_: S, _: S::F32, _: &mut ()) {}
-    #[inline(always)]
-    fn seen(_: S, _: ()) -> [bool; 2] {
-        [true, false]
+    fn watch(simd: S) -> [S::F32; 2] {
+        [S::F32::splat(simd, 0.0); 2]
     }
     #[inline(always)]
-    fn node(simd: S, value: S::F32, code: S::F32) -> S::F32 {
-        value.mul_add(S::F32::splat(simd, 256.0), code)
+    fn look(simd: S, exact: &Exact, value: S::F32, watch: &mut [S::F32; 2]) {
+        let shift = S::F32::splat(simd, exact.shift);
+        watch[0] = watch[0].collect_differing(value, value.add(shift).sub(shift));
+        watch[1] = watch[1].max_unsigned(value.and_bits(S::F32::splat(simd, exact.mask)));
     }
     #[inline(always)]
-    fn split(simd: S, node: S::F32) -> [S::F32; 2] {
-        // The code, 0 to 254 of 256 parts, moved to within half of the value on either side.
-        let centered = node.mul_add(S::F32::splat(simd, 1.0 / 256.0), S::F32::splat(simd, -127.0 / 256.0));
-        let value = centered.round();
-        [value, value.mul_add(S::F32::splat(simd, -256.0), node)]
+    fn seen(simd: S, exact: &Exact, watch: [S::F32; 2]) -> Seen {
+        let zero = S::F32::splat(simd, 0.0);
+        let lost = watch[0].lt_bits(zero).or(zero.lt_bits(watch[0]));
+        let beyond = watch[1].lt_bits(zero).or(S::F32::splat(simd, exact.bound).lt_bits(watch[1]));
+        Seen { inexact: lost.or(beyond).any(), ..Seen::NOTHING }
     }
     #[inline(always)]
-    fn pair(a: S::F32, b: S::F32) -> (S::F32, ()) {
-        (b.min(a), ())
-    }
-    #[inline(always)]
-    fn merge(a: S::F32, b: S::F32, _: &mut ()) -> S::F32 {
-        b.min(a)
-    }
+    fn gap(_: S::F32, _: S::F32) {}
     #[inline(always)]
     fn both(_: (), _: ()) {}
     #[inline(always)]
-    fn collides(_: (), _: S::F32, flags: <S::F32 as Vector>::Mask) -> <S::F32 as Vector>::Mask {
-        flags
-    }
-    #[inline(always)]
-    fn vectors(node: S::F32, mut put: impl FnMut(usize, S::F32)) {
-        put(0, node);
-    }
-    #[inline(always)]
-    fn from_vectors(get: impl Fn(usize) -> S::F32) -> S::F32 {
-        get(0)
+    fn below(_: (), limit: S::F32) -> <S::F32 as Vector>::Mask {
+        limit.lt(limit)
     }
     #[inline(always)]
     fn gap_vectors(_: (), _: impl FnMut(usize, S::F32)) {}
@@ -167,26 +141,26 @@ impl<S: Simd> Form<S> for Exact<S> {
 }
 
 /// The nodes of one row and plane. `c` is kept only where voxels are not cubes.
-pub(crate) struct Nodes<S: Simd, F: Form<S>> {
-    pub a: F::Node,
-    pub b: F::Node,
-    pub c: F::Node,
-    pub gaps: F::Gaps,
+pub(crate) struct Nodes<S: Simd, G: Guard<S>> {
+    pub a: Node<S>,
+    pub b: Node<S>,
+    pub c: Node<S>,
+    pub gaps: G::Gaps,
 }
 
-impl<S: Simd, F: Form<S>> Nodes<S, F> {
+impl<S: Simd, G: Guard<S>> Nodes<S, G> {
     /// # Safety
     /// As many vectors as are kept are readable.
     #[inline(always)]
     pub unsafe fn load<const ISOTROPIC: bool>(simd: S, from: *const f32) -> Self {
         // SAFETY: the caller's promise.
         let at = |i: usize| unsafe { S::F32::load(simd, from.add(i * S::F32::LANES)) };
-        let a = F::from_vectors(at);
+        let a = [at(0), at(1)];
         Nodes {
             a,
-            b: F::from_vectors(|i| at(F::NODE + i)),
-            gaps: F::gaps_from_vectors(|i| at(2 * F::NODE + i)),
-            c: if ISOTROPIC { a } else { F::from_vectors(|i| at(2 * F::NODE + F::GAPS + i)) },
+            b: [at(2), at(3)],
+            gaps: G::gaps_from_vectors(|i| at(4 + i)),
+            c: if ISOTROPIC { a } else { [at(4 + G::GAPS), at(5 + G::GAPS)] },
         }
     }
 
@@ -196,11 +170,14 @@ impl<S: Simd, F: Form<S>> Nodes<S, F> {
     pub unsafe fn store<const ISOTROPIC: bool>(self, to: *mut f32) {
         // SAFETY: the caller's promise.
         let put = |i: usize, v: S::F32| unsafe { v.store(to.add(i * S::F32::LANES)) };
-        F::vectors(self.a, put);
-        F::vectors(self.b, |i, v| put(F::NODE + i, v));
-        F::gap_vectors(self.gaps, |i, v| put(2 * F::NODE + i, v));
+        put(0, self.a[0]);
+        put(1, self.a[1]);
+        put(2, self.b[0]);
+        put(3, self.b[1]);
+        G::gap_vectors(self.gaps, |i, v| put(4 + i, v));
         if !ISOTROPIC {
-            F::vectors(self.c, |i, v| put(2 * F::NODE + F::GAPS + i, v));
+            put(4 + G::GAPS, self.c[0]);
+            put(5 + G::GAPS, self.c[1]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::simd::{Simd, Vector, prefetch};
 use crate::steepest::job::Job;
+use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
 use crate::steepest::shared::position;
 use crate::volume::{Element, ElementType, VolumeMut};
@@ -47,20 +48,7 @@ impl Job<'_> {
         written: bool,
     ) {
         let n = x[1] - x[0];
-        if let Some(mask) = self.source.mask {
-            let step = mask.stride()[2];
-            // SAFETY: the mask has the image's shape and type U8; the row's voxels lie within it.
-            let from = unsafe { mask.at::<u8>([z, y, x[0]]) };
-            if step == 1 {
-                // SAFETY: the row's n voxels are adjacent.
-                let row = unsafe { std::slice::from_raw_parts(from, n) };
-                self.take_out(row.iter().copied(), labels, slopes);
-            } else {
-                // SAFETY: voxel i of the row.
-                let row = (0..n).map(|i| unsafe { *from.offset(i as isize * step) });
-                self.take_out(row, labels, slopes);
-            }
-        }
+        self.take_out([z, y, x[0]], &mut labels[..n], slopes);
         for face in [0, self.source.image.shape()[2] - 1] {
             if self.skipped(2, face) && (x[0]..x[1]).contains(&face) {
                 (labels[face - x[0]], slopes[face - x[0]]) = (0, 0.0);
@@ -96,14 +84,17 @@ impl Job<'_> {
         }
     }
 
-    /// Label and slope of the voxels that the mask removes. Without a branch: masks are hard to foresee.
+    /// Label and slope of the voxels that the mask removes, from `start` on. Without a branch: masks are hard to foresee.
     #[inline(always)]
-    fn take_out(&self, mask: impl Iterator<Item = u8> + Clone, labels: &mut [u8], slopes: &mut [f64]) {
-        for (label, kept) in labels.iter_mut().zip(mask.clone()) {
+    pub fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
+        let Some(mask) = self.source.mask else { return };
+        let mut gathered = [0u8; PADDED];
+        let mask = mask.row(start, labels.len(), &mut gathered);
+        for (label, &kept) in labels.iter_mut().zip(mask) {
             *label = if kept != 0 { *label } else { LABEL_MASKED };
         }
         if self.slope.is_some() {
-            for (slope, kept) in slopes.iter_mut().zip(mask) {
+            for (slope, &kept) in slopes.iter_mut().zip(mask) {
                 *slope = if kept != 0 { *slope } else { 0.0 };
             }
         }

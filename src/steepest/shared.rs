@@ -5,7 +5,10 @@
 //! is added when a minimum changes its place from the plane below to the one above.
 
 use crate::simd::{Simd, prefetch};
+use crate::steepest::best::SCALE;
 use crate::steepest::border::LineElement;
+use crate::steepest::exact::Exact;
+use crate::steepest::integer::{byte_limit, word_limit};
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
 
 /// Rows of output in a block. (8 gained a tenth for integers and lost as much for f32.)
@@ -18,8 +21,11 @@ pub(crate) trait Shared {
     type Line: LineElement;
     /// Vectors kept of each row and position for the two planes that follow.
     const KEPT: usize;
-    /// The largest plane whose codes fit; before it, the march calls `lower`.
-    const LAST_PLANE: usize;
+    /// Whether the kernel relies on exact differences.
+    const EXACT: bool;
+    /// What lines hold: the values if `None`, else keys, which are this times the value plus the code of the voxel
+    /// in the middle of a row's neighbourhood.
+    const KEY_SCALE: Option<f32>;
 
     /// Lanes of a vector of lines.
     fn lanes<S: Simd>() -> usize;
@@ -33,9 +39,6 @@ pub(crate) trait Shared {
         weights: &Weights,
         step: &Step<Self::Line>,
     ) -> Seen;
-
-    /// Makes the codes in a slot of nodes smaller by `planes` planes.
-    fn lower(_nodes: &mut [Self::Line], _planes: usize) {}
 }
 
 /// One step of the march along z: plane p of the lines arrives, plane p − 1 of labels leaves.
@@ -49,8 +52,9 @@ pub(crate) struct Step<'a, L> {
     pub plane: usize,
     /// Voxels in a row. Its last vector is moved back to end with it; a row shorter than a vector has one.
     pub width: usize,
-    /// Some neighbours do not exist.
+    /// Some voxels may have no neighbour at all in a class.
     pub gaps: bool,
+    pub exact: &'a Exact,
     /// Where the rows of output go.
     pub rows: &'a [RowOut; ROWS],
     pub ahead: &'a Ahead,
@@ -105,9 +109,15 @@ impl<L> Step<'_, L> {
 pub(crate) struct Seen {
     /// There are flags.
     pub undecided: bool,
-    /// No NaN and no infinity in plane p, and no −0: known to the kernels that read in place.
-    pub finite: bool,
+    /// All values of plane p are moderate, and there is no −0: known to the kernels that read in place.
+    pub moderate: bool,
     pub negative_zero: bool,
+    /// A value is not as `Exact` says: known to the kernels that need it.
+    pub inexact: bool,
+}
+
+impl Seen {
+    pub const NOTHING: Seen = Seen { undecided: false, moderate: true, negative_zero: false, inexact: false };
 }
 
 /// Where vector `vector` of a row of `width` voxels begins.
@@ -130,57 +140,81 @@ pub(crate) struct RowOut {
 
 /// What the kernels take from the rule.
 pub(crate) struct Weights {
-    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), scaled so that the smallest is 1: scores then never
-    /// underflow to zero.
+    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), relative to the smallest and times `best::SCALE`.
     pub class: [f32; 8],
     /// By class a number that only classes of the very same weight share: weights that differ may be equal in f32.
     pub group: [f32; 8],
     /// Voxels are cubes.
     pub isotropic: bool,
-    /// Weights are 1 / distance, for which the comparisons of `integer.rs` are made; and `limits` hold, as −100 is a
-    /// score of voxels of size 1.
-    pub bytes: bool,
+    /// Weights are as 1 / distance, for which the comparisons of `integer.rs` are made.
+    pub unit_ratios: bool,
     /// Best scores below this have label 13.
     pub threshold: f32,
-    /// Best scores this near to the threshold are undecided.
-    pub band: f32,
-    /// For integers: label 13 where the differences of faces (doubled, plus 1 where the centre's index is the
-    /// higher), edges and corners are all at most this.
-    pub limits: [i16; 3],
+    /// Best scores between these are undecided.
+    pub band: [f32; 2],
+    /// For integers: label 13 where the ranks of faces, edges and corners are all beyond these.
+    pub byte_limits: [i16; 3],
+    pub word_limits: [f32; 3],
 }
 
 impl Weights {
+    /// Whether the rule may take the centre where no difference is larger than this.
+    pub fn reaches_threshold(&self, difference: f32) -> bool {
+        let largest = self.class[1..].iter().copied().fold(0.0, f32::max);
+        difference * largest >= -0.99 * self.threshold
+    }
+
     /// If these kernels may be used at all.
     pub fn new(rule: &Rule) -> Option<Weights> {
         let class = rule.class_weights()?;
         let least = class[1..].iter().copied().fold(f64::INFINITY, f64::min);
-        let (threshold, band, limits) = match rule.minima {
+        let (threshold, band) = match rule.minima {
             Minima::Reference => {
-                let threshold = REFERENCE_CENTER_SCORE / least;
-                // Scores below −100: −101 by faces, −142/√2, −174/√3. At −100 itself the lower index wins.
-                (threshold, -1e-5 * threshold, [-200, -142, -174])
+                let threshold = REFERENCE_CENTER_SCORE / least * f64::from(SCALE);
+                (threshold, -1e-5 * threshold)
             }
-            Minima::Strict => (0.0, 0.0, [-1, -1, -1]),
-            Minima::Flat => (f64::from(f32::from_bits(1)), 0.0, [1, 0, 0]),
+            Minima::Strict => (0.0, 0.0),
+            Minima::Flat => (f64::from(f32::from_bits(1)), 0.0),
         };
         let unit = super::rule::distance_weights([1.0; 3]);
         let unit = [1.0, 1.0, 1.0, unit[1], 1.0, unit[1], unit[1], unit[0]];
-        // Scores of bytes that differ do so by more than 7e-6.
-        let bytes = (1..8).all(|i| match rule.minima {
-            Minima::Reference => class[i] == unit[i],
-            Minima::Strict | Minima::Flat => (class[i] - class[1] * unit[i]).abs() <= 1e-9 * class[i],
-        });
+        // Scores of 16-bit integers that differ do so by more than 3e-11 of themselves.
+        let unit_ratios = (1..8).all(|i| (class[i] - class[1] * unit[i]).abs() <= 1e-13 * class[i]);
+        let limits = [1, 3, 7].map(|i| integer_limit(rule.minima, class[i]));
         Some(Weights {
-            class: class.map(|w| (w / least) as f32),
+            class: class.map(|w| (w / least) as f32 * SCALE),
             group: class.map(|w| class.iter().take_while(|&&other| other != w).count() as f32),
             isotropic: class[1] == class[2]
                 && class[1] == class[4]
                 && class[3] == class[5]
                 && class[3] == class[6],
-            bytes,
+            unit_ratios,
             threshold: threshold as f32,
-            band: band as f32,
-            limits,
+            band: [threshold - band, threshold + band].map(|edge| edge as f32),
+            byte_limits: limits.map(byte_limit),
+            word_limits: limits.map(word_limit),
         })
+    }
+}
+
+/// The integer differences of a class of this weight that lose to the centre lie below this: a half where none is
+/// on it, else the one that ties with the centre's −100.
+fn integer_limit(minima: Minima, weight: f64) -> f64 {
+    match minima {
+        Minima::Strict => -0.5,
+        Minima::Flat => 0.5,
+        Minima::Reference => {
+            // Larger than any difference of 16-bit integers.
+            const BEYOND: f64 = 70_000.0;
+            // Near the quotient, the last that does not lose: by products rounded as the scores are.
+            let mut last = (-REFERENCE_CENTER_SCORE / weight).min(BEYOND).floor();
+            while last < BEYOND && -(last + 1.0) * weight >= REFERENCE_CENTER_SCORE {
+                last += 1.0;
+            }
+            while -last * weight < REFERENCE_CENTER_SCORE {
+                last -= 1.0;
+            }
+            if -last * weight == REFERENCE_CENTER_SCORE { -last } else { -last - 0.5 }
+        }
     }
 }

@@ -10,12 +10,15 @@
 //! Tried and lost: filling lines, stepping and writing in one function (the loops competed for registers: f32 took
 //! 1.4 times as long, bytes 3 times), and slopes by table look-up.
 
+use std::sync::atomic::Ordering;
+
 use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::steepest::direct::{self, Neighborhood};
-use crate::steepest::float::{Float, Keys};
-use crate::steepest::integer::Bytes;
+use crate::steepest::exact::Exact;
+use crate::steepest::float::Float;
+use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::output::slopes_of;
@@ -48,9 +51,9 @@ impl Workspace {
     pub fn new(job: &Job) -> Result<Self, Error> {
         let (single, bytes, double, kept, byte_kept) = match job.way {
             Way::Bytes => (0, THREE_PLANES, 0, 0, Bytes::KEPT),
-            Way::Keys => (THREE_PLANES, 0, 0, Keys::KEPT, 0),
-            Way::Float => (THREE_PLANES, 0, 0, Float::<true>::KEPT, 0),
-            Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false>::KEPT, 0),
+            Way::Words => (THREE_PLANES, 0, 0, Words::KEPT, 0),
+            Way::Float => (THREE_PLANES, 0, 0, Float::<true, false, true>::KEPT, 0),
+            Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false, false, true>::KEPT, 0),
             Way::Definition => (0, 0, THREE_PLANES, 0, 0),
         };
         let nodes = || Scratch::new(kept * ROWS * WIDEST);
@@ -86,13 +89,13 @@ impl Kernel for Task<'_> {
         let Task { job, index, workspace } = self;
         let block = job.block(index);
         let Workspace { single, bytes, double, marks, nodes, byte_nodes, .. } = workspace;
-        let single =
+        let mut single =
             Memory { lines: single.as_mut_slice(), nodes: nodes.each_mut().map(|slot| slot.as_mut_slice()) };
-        let bytes = Memory {
+        let mut bytes = Memory {
             lines: bytes.as_mut_slice(),
             nodes: byte_nodes.each_mut().map(|slot| slot.as_mut_slice()),
         };
-        let rows = Rows {
+        let mut rows = Rows {
             labels: workspace.labels.as_mut_slice(),
             flags: workspace.flags.as_mut_slice(),
             differences: workspace.differences.as_mut_slice(),
@@ -102,15 +105,43 @@ impl Kernel for Task<'_> {
             marks,
         };
         match (job.way, job.slope.is_some()) {
-            (Way::Bytes, _) => march::<S, Bytes, false>(simd, job, block, bytes, rows),
-            (Way::Keys, _) => march::<S, Keys, false>(simd, job, block, single, rows),
-            (Way::Float, false) => march::<S, Float<true>, false>(simd, job, block, single, rows),
-            (Way::Float, true) => march::<S, Float<true>, true>(simd, job, block, single, rows),
-            (Way::Anisotropic, false) => march::<S, Float<false>, false>(simd, job, block, single, rows),
-            (Way::Anisotropic, true) => march::<S, Float<false>, true>(simd, job, block, single, rows),
+            (Way::Bytes, _) => {
+                march::<S, Bytes, false>(simd, job, block, &mut bytes, &mut rows);
+            }
+            (Way::Words, _) => {
+                march::<S, Words, false>(simd, job, block, &mut single, &mut rows);
+            }
+            (Way::Float, false) => float::<S, true, false>(simd, job, block, single, rows),
+            (Way::Float, true) => float::<S, true, true>(simd, job, block, single, rows),
+            (Way::Anisotropic, false) => float::<S, false, false>(simd, job, block, single, rows),
+            (Way::Anisotropic, true) => float::<S, false, true>(simd, job, block, single, rows),
             (Way::Definition, _) => definition(simd, job, block, rows),
         }
     }
+}
+
+/// A block by the kernels of f32: as if all differences were exact, as long as none is known not to be.
+#[inline(always)]
+fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
+    simd: S,
+    job: &Job,
+    block: [[usize; 2]; 3],
+    mut memory: Memory<f32>,
+    mut rows: Rows,
+) {
+    if job.exact.is_some() && !job.inexact.load(Ordering::Relaxed) {
+        let exact = if job.limits {
+            march::<S, Float<ISOTROPIC, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+        } else {
+            march::<S, Float<ISOTROPIC, true, false>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+        };
+        if exact {
+            return;
+        }
+        job.inexact.store(true, Ordering::Relaxed);
+        rows.flags.fill(0);
+    }
+    march::<S, Float<ISOTROPIC, false, true>, SLOPE>(simd, job, block, &mut memory, &mut rows);
 }
 
 /// The lines and nodes of a kernel.
@@ -169,24 +200,25 @@ impl Kernel for Direct<'_> {
     }
 }
 
-/// A block by a kernel of shared minima.
+/// A block by a kernel of shared minima. Stops, and answers `false`, where the kernel needs exact differences and a value
+/// is found that may not have them.
 #[inline(always)]
 fn march<S: Simd, K: Shared, const SLOPE: bool>(
     simd: S,
     job: &Job,
     block: [[usize; 2]; 3],
-    memory: Memory<K::Line>,
-    rows: Rows,
-) {
+    memory: &mut Memory<K::Line>,
+    rows: &mut Rows,
+) -> bool {
     let Some(weights) = &job.weights else { unreachable!("a way without weights") };
     let [z, y, full] = block;
     let lanes = K::lanes::<S>();
     let x = job.without_skipped(full, lanes);
     let n = x[1] - x[0];
     let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
-    let plain = straight && job.source.mask.is_none() && job.slope.is_none();
-    let Memory { lines, mut nodes } = memory;
-    let mut lines = Lines::new(job, [z, y, x], lines, &mut []);
+    let plain = straight && job.slope.is_none();
+    let Memory { lines, nodes } = memory;
+    let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE, job.exact.filter(|_| K::EXACT));
     let table = job.rule.class_weights().unwrap_or([0.0; 8]);
     let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
         labels: rows.labels[row * LINE..].as_mut_ptr(),
@@ -196,13 +228,13 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     });
     let mut ahead = job.ahead([z, y, x]);
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
-    let mut plane = 0;
+    let empty_classes = job.source.may_empty_a_class();
+    let exact = job.exact.unwrap_or(Exact::INTEGERS);
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         ahead.advance();
-        if plane == K::LAST_PLANE {
-            nodes.iter_mut().for_each(|slot| K::lower(slot, plane - 2));
-            plane = 2;
+        if K::EXACT && !lines.exact(t) {
+            return false;
         }
         let emit = t >= 2;
         let z = (z[0] + t).wrapping_sub(2);
@@ -215,27 +247,39 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         let step = Step {
             lines: [lines.starts(t + 1), lines.starts(t + 2), lines.starts(t)],
             nodes: [t, t + 1].map(|t| nodes[t % 2].as_mut_ptr()),
-            plane,
+            plane: t,
             width: n,
-            gaps: !lines.complete(),
+            gaps: empty_classes && !lines.complete(),
+            exact: &exact,
             rows: &out,
             ahead: &ahead,
         };
-        plane += 1;
         let vectors = step.vectors(lanes);
         if !emit {
             lines.note(t, dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step: &step }));
+            if K::EXACT && !lines.exact(t) {
+                return false;
+            }
             continue;
         }
         let seen = dispatch(S::ISA, Advance::<K, true, SLOPE> { weights, step: &step });
         lines.note(t, seen);
-        let decided = !seen.undecided && lines.finite();
+        if K::EXACT && !lines.exact(t) {
+            return false;
+        }
+        let decided = !seen.undecided && lines.moderate();
+        let plane_skipped = job.skipped(0, z);
         for (row, y) in (y[0]..y[1]).enumerate() {
-            if job.skipped(0, z) || job.skipped(1, y) {
+            if plane_skipped || job.skipped(1, y) {
                 job.write_zeros([z, y], full);
                 continue;
             }
             if plain {
+                if decided && job.source.mask.is_some() {
+                    // SAFETY: the row's n labels are adjacent, and this task's alone.
+                    let labels = unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) };
+                    job.take_out([z, y, x[0]], labels, &mut []);
+                }
                 for face in faces.into_iter().flatten() {
                     // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
                     unsafe { *out[row].labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
@@ -255,7 +299,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             };
             let flags = &rows.flags[row * WIDEST..][..vectors];
             let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
-            if undecided as usize > n / REDO || !lines.finite_around(row) {
+            if undecided as usize > n / REDO || !lines.moderate_around(row) {
                 direct_row::<S>(job, [z, y], x, labels, rows.slopes, [&mut *rows.double, &mut *rows.marks]);
             } else {
                 if SLOPE {
@@ -280,6 +324,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             rows.flags.fill(0);
         }
     }
+    true
 }
 
 /// One voxel by the definition.
@@ -307,7 +352,7 @@ fn direct_row<S: Simd>(
     }
     let [values, marks] = memory.map(|part| part.as_mut_slice());
     // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
-    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks);
+    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks, None, None);
     for t in 0..3 {
         lines.arrive::<S>(t);
     }
@@ -326,7 +371,7 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     // Without gaps nobody looks at the marks.
     let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
     let marks = if gaps { marks.as_mut_slice() } else { &mut [] };
-    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks);
+    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks, None, None);
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         if t < 2 {
