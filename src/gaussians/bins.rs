@@ -72,6 +72,8 @@ pub(super) struct Bins<'a> {
     pub reached: [[f64; 3]; 2],
     /// An estimate of the grid updates to come.
     pub updates: f64,
+    /// The same in whole blocks of `tile.rs`.
+    pub blocks: f64,
 }
 
 impl<'a> Bins<'a> {
@@ -200,7 +202,7 @@ impl<'a> Bins<'a> {
         }
 
         let shared_weight = get(chunks).find_map(|chunk| chunk.weight).unwrap_or(0.0);
-        let (mut peak, mut updates, mut farthest) = (0.0f64, 0.0, 0.0f64);
+        let (mut peak, mut updates, mut blocks, mut farthest) = (0.0f64, 0.0, 0.0, 0.0f64);
         let mut reached = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
         for chunk in get(chunks) {
             peak = peak.max(chunk.peak);
@@ -243,6 +245,8 @@ impl<'a> Bins<'a> {
             class.count = starts[class.first_cell + cells] - starts[class.first_cell];
             let width = |j: usize| (2.0 * class.reach[j] + 1.0).min(axes[j].n as f64);
             updates += class.count as f64 * width(0) * width(1) * width(2);
+            // Blocks are of 2 planes, 8 rows and 16 voxels, or smaller.
+            blocks += class.count as f64 * (width(0) + 1.0) * (width(1) + 7.0) * (width(2) + 15.0);
         }
         // The images of one Gaussian add up on a voxel. A few of them do not matter.
         let periodic = (0..3).filter(|&j| axes[j].periodic);
@@ -263,7 +267,13 @@ impl<'a> Bins<'a> {
             peak,
             reached,
             updates,
+            blocks,
         })
+    }
+
+    /// How many Gaussians reach the grid.
+    pub(super) fn count(&self) -> usize {
+        self.positions.len()
     }
 
     /// Whether weights are such that partial sums on the grid neither overflow nor lose digits, and positions exact
@@ -288,7 +298,7 @@ impl<'a> Bins<'a> {
     }
 
     /// Whether the roundings of positions, in sigmas, are below those of f32 factors.
-    fn lines_are_exact(&self) -> bool {
+    pub(super) fn lines_are_exact(&self) -> bool {
         (0..3).all(|j| {
             let axis = &self.sort.axes[j];
             let sigma = self.widths.least[j] / self.sort.rules.radius;

@@ -42,6 +42,9 @@ pub(super) trait Real:
     const BIAS: i32;
     /// Voxels of a tile along each axis, of sums that stay in the L2 cache. Multiples of 32.
     const TILE: [usize; 3];
+    /// The same for few Gaussians on a large grid, of rows as long as can be: writing them is most of the work, and takes
+    /// half as long where it is done in long runs. The centres of a ball have no such tiles.
+    const LONG_TILE: [usize; 3];
     /// Centres packed at a time: their factors stay in the L1 cache.
     const PACK: usize;
     const ZERO: Self;
@@ -70,16 +73,6 @@ pub(super) trait Real:
 
     /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
-
-    /// Which of the squares, a vector's worth, are within the limit.
-    ///
-    /// # Safety
-    /// As many f64 as the vector has lanes can be read.
-    unsafe fn within<S: Simd>(
-        simd: S,
-        squares: *const f64,
-        limit: S::F64,
-    ) -> <Self::Vector<S> as Vector>::Mask;
 }
 
 /// A profile ready for vectors.
@@ -196,6 +189,7 @@ impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     const BIAS: i32 = 21;
     const TILE: [usize; 3] = [32, 32, 64];
+    const LONG_TILE: [usize; 3] = [8, 32, 256];
     const PACK: usize = 64;
     const ZERO: f32 = 0.0;
     const MAX: f64 = f32::MAX as f64;
@@ -249,14 +243,6 @@ impl Real for f32 {
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> S::F32 {
         batch.factor(simd, i, j, v)
     }
-
-    #[inline(always)]
-    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F32 as Vector>::Mask {
-        // SAFETY: the caller's promise; a vector of f32 has the lanes of two of f64.
-        let (low, high) =
-            unsafe { (S::F64::load(simd, squares), S::F64::load(simd, squares.add(S::F64::LANES))) };
-        S::join(low.le(limit), high.le(limit))
-    }
 }
 
 /// Exponents for an f32 grid.
@@ -293,6 +279,7 @@ impl Real for f64 {
     // 2^-1022 is small enough for every eps; the tile's scale alone keeps products normal.
     const BIAS: i32 = 0;
     const TILE: [usize; 3] = [32, 32, 32];
+    const LONG_TILE: [usize; 3] = [8, 32, 128];
     const PACK: usize = 32;
     const ZERO: f64 = 0.0;
     const MAX: f64 = f64::MAX;
@@ -314,12 +301,6 @@ impl Real for f64 {
     #[inline(always)]
     fn line_factor<S: Simd>(_: S, _: &Batch, _: usize, _: usize, _: usize) -> S::F64 {
         unreachable!("lines are for f32")
-    }
-
-    #[inline(always)]
-    unsafe fn within<S: Simd>(simd: S, squares: *const f64, limit: S::F64) -> <S::F64 as Vector>::Mask {
-        // SAFETY: the caller's promise.
-        unsafe { S::F64::load(simd, squares) }.le(limit)
     }
 
     #[inline(always)]

@@ -321,8 +321,7 @@ impl Batch {
         v: usize,
     ) -> S::F64 {
         let splat = |value| S::F64::splat(simd, value);
-        // The lattice point of the tile's first voxel: whole numbers, so exact.
-        let first = self.lowest[j][i] - f64::from(self.first[j][i]) + (v * S::F64::LANES) as f64;
+        let first = self.tile_first(i, j) + (v * S::F64::LANES) as f64;
         // SAFETY: the array holds the lanes of the widest tier.
         let k = unsafe { S::F64::load(simd, super::factors::LANES.as_ptr()) }.add(splat(first));
         let t = splat(axis.origin).add(k.mul(splat(axis.spacing))).sub(splat(center));
@@ -330,10 +329,11 @@ impl Batch {
         t.mul(t)
     }
 
-    /// Where centre i is in a tile of packs, to half a voxel.
+    /// The lattice point of the first voxel of a tile of packs, for the image of centre i that reaches it.
     #[inline(always)]
-    pub(super) fn middle(&self, i: usize, j: usize) -> f64 {
-        f64::from(self.before[j][i])
+    pub(super) fn tile_first(&self, i: usize, j: usize) -> f64 {
+        // Whole numbers, so exact.
+        self.lowest[j][i] - f64::from(self.first[j][i])
     }
 
     /// For an f32 grid.

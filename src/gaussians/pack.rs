@@ -1,8 +1,9 @@
 //! A pack of Gaussians ready for the blocks of one tile: their 1-D factors over the tile, and for every
 //! layer of blocks along an axis the set of Gaussians that touch it, one bit each.
 
-use crate::simd::{self, Kernel, Mask, Simd, Vector};
+use crate::simd::{self, Kernel, Simd, Vector};
 
+use super::ball::Ball;
 use super::factors::{Profile, Real, Splats, power_of_two};
 use super::lattice::wide_images;
 use super::lines::Batch;
@@ -10,18 +11,23 @@ use super::support::{Axis, Rules, Span};
 use super::voxel::Means;
 use super::{Sampling, Support};
 
+/// Sides of a tile, an ordinary one or a long one.
+pub(super) const fn sides<T: Real, const LONG: bool>() -> [usize; 3] {
+    if LONG { T::LONG_TILE } else { T::TILE }
+}
+
 /// Factors of one Gaussian: a row over the tile for each axis.
-pub(super) const fn rows<T: Real>() -> usize {
-    T::TILE[0] + T::TILE[1] + T::TILE[2]
+pub(super) const fn rows<T: Real, const LONG: bool>() -> usize {
+    sides::<T, LONG>()[0] + sides::<T, LONG>()[1] + sides::<T, LONG>()[2]
 }
 
 /// Where the row of axis j begins.
-pub(super) const fn row<T: Real>(j: usize) -> usize {
-    [0, T::TILE[0], T::TILE[0] + T::TILE[1]][j]
+pub(super) const fn row<T: Real, const LONG: bool>(j: usize) -> usize {
+    [0, sides::<T, LONG>()[0], sides::<T, LONG>()[0] + sides::<T, LONG>()[1]][j]
 }
 
 /// The most blocks of rows along z or y, or of vectors along x, in a tile.
-const MOST_LAYERS: usize = 32;
+pub(super) const MOST_LAYERS: usize = 32;
 
 /// One Gaussian at one tile: which of its periodic images reach the tile, axis by axis.
 #[derive(Clone, Copy)]
@@ -46,14 +52,11 @@ pub(super) fn images(axis: &Axis, span: Span, start: f64, last: f64) -> Option<I
     (lowest <= highest).then_some(Images { first, count: more + 1 })
 }
 
-pub(super) struct Pack<'m, T> {
+pub(super) struct Pack<'m, T, const LONG: bool> {
     /// `rows` factors a Gaussian.
     pub factors: &'m mut [T],
-    /// BALL: squared distances in sigmas, like the factors.
-    pub squares: &'m mut [f64],
-    /// BALL: the least and the largest square in each layer of blocks, `T::PACK` a layer.
-    least: &'m mut [T],
-    most: &'m mut [T],
+    /// BALL: which voxels each Gaussian keeps.
+    pub ball: Ball<'m, T>,
     /// Who touches a layer; while it is filled, who begins there or has ended before.
     pub touched: [[u64; MOST_LAYERS + 1]; 3],
     pub len: usize,
@@ -63,36 +66,10 @@ pub(super) struct Pack<'m, T> {
     means: [Means; 3],
 }
 
-impl<'m, T: Real> Pack<'m, T> {
-    /// Elements of memory that a pack takes, and further f64 for BALL.
-    pub(super) const fn memory(support: Support) -> (usize, usize) {
-        match support {
-            Support::Box => (T::PACK * rows::<T>(), 0),
-            Support::Ball => (T::PACK * (rows::<T>() + 2 * 3 * MOST_LAYERS), T::PACK * rows::<T>()),
-        }
-    }
-
+impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
     #[inline(always)]
-    pub(super) fn new(
-        memory: &'m mut [T],
-        squares: &'m mut [f64],
-        support: Support,
-        block: [usize; 3],
-    ) -> Self {
-        let (factors, memory) = memory.split_at_mut(T::PACK * rows::<T>());
-        let ball = usize::from(support == Support::Ball);
-        let (least, memory) = memory.split_at_mut(ball * T::PACK * 3 * MOST_LAYERS);
-        let most = &mut memory[..ball * T::PACK * 3 * MOST_LAYERS];
-        Pack {
-            factors,
-            squares,
-            least,
-            most,
-            touched: [[0; MOST_LAYERS + 1]; 3],
-            len: 0,
-            block,
-            means: [Means::NONE; 3],
-        }
+    pub(super) fn new(factors: &'m mut [T], ball: Ball<'m, T>, block: [usize; 3]) -> Self {
+        Pack { factors, ball, touched: [[0; MOST_LAYERS + 1]; 3], len: 0, block, means: [Means::NONE; 3] }
     }
 
     #[inline(always)]
@@ -127,6 +104,7 @@ impl<'m, T: Real> Pack<'m, T> {
             (low.min(extent - 1), high.min(extent - 1))
         };
         let layers = self.touch(j, low, high);
+        self.ball.layers[j] = layers.clone();
         let lattice = layers.start * self.block[j]..layers.end * self.block[j];
         let profile = Profile {
             origin: axis.origin,
@@ -136,7 +114,7 @@ impl<'m, T: Real> Pack<'m, T> {
             reach: rules.radius * sigma,
         };
         if images.count > 1 && axis.sums_wide(center, sigma, axis.period()) {
-            let factors = &mut self.factors[at..at + T::TILE[j]];
+            let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
             simd::dispatch(S::ISA, WideRow { rules, axis, center, sigma, images, lattice, weight, factors });
         } else if rules.sampling == Sampling::Point {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
@@ -148,13 +126,15 @@ impl<'m, T: Real> Pack<'m, T> {
                 for image in 1..images.count {
                     factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64));
                 }
-                // SAFETY: row j of Gaussian `slot` has T::TILE[j] elements, of which these are `lanes`.
+                // SAFETY: row j of Gaussian `slot` has sides::<T, LONG>()[j] elements, of which these are `lanes`.
                 unsafe {
-                    factor.mul(weights).store(self.factors[at..at + T::TILE[j]].as_mut_ptr().add(v * lanes))
+                    factor
+                        .mul(weights)
+                        .store(self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr().add(v * lanes))
                 };
             }
             if rules.support == Support::Ball {
-                let (row, lanes) = (&mut self.squares[at..at + T::TILE[j]], S::F64::LANES);
+                let (row, lanes) = (self.ball.row(j), S::F64::LANES);
                 for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
                     let squares = splats.squares(simd, images.first + (v * lanes) as f64);
                     // SAFETY: a vector within the row.
@@ -164,9 +144,19 @@ impl<'m, T: Real> Pack<'m, T> {
         } else {
             self.fill_means(simd, rules, j, at, axis, profile, images, lattice, weight);
         }
-        if rules.support == Support::Ball {
-            self.bound(j, layers, span.middle - images.first);
-        }
+    }
+
+    /// BALL: after all axes have been filled, which voxels Gaussian `len` keeps. `middle` is where it is in the tile.
+    #[inline(always)]
+    pub(super) fn fill_ball<S: Simd>(
+        &mut self,
+        simd: S,
+        rules: &Rules,
+        axes: &[Axis; 3],
+        middle: [f64; 3],
+        sigma: [f64; 3],
+    ) {
+        self.ball.fill(simd, rules, axes, self.len, self.block, middle, sigma);
     }
 
     /// The same for Gaussian i of a batch of lines, which keeps voxels `low` to `high` of the tile.
@@ -184,7 +174,7 @@ impl<'m, T: Real> Pack<'m, T> {
         let layers = self.touch(j, low, high);
         let lanes = <T::Vector<S>>::LANES;
         let weights = <T::Vector<S>>::splat(simd, weight);
-        let row = self.factors[at..at + T::TILE[j]].as_mut_ptr();
+        let row = self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr();
         for v in layers.start * self.block[j] / lanes..(layers.end * self.block[j]).div_ceil(lanes) {
             let factor = T::line_factor(simd, batch, i, j, v).mul(weights);
             // SAFETY: a vector within the row.
@@ -204,22 +194,22 @@ impl<'m, T: Real> Pack<'m, T> {
         ends: [(usize, usize); 3],
     ) {
         for j in 0..3 {
-            let (at, side, lanes) = (self.row_of(j), self.block[j], S::F64::LANES);
+            let (side, lanes) = (self.block[j], S::F64::LANES);
             let layers = ends[j].0 / side..(ends[j].1 - 1) / side + 1;
-            let row = self.squares[at..at + T::TILE[j]].as_mut_ptr();
+            let row = self.ball.row(j).as_mut_ptr();
             for v in layers.start * side / lanes..(layers.end * side).div_ceil(lanes) {
                 let squares = batch.squares(simd, i, j, &axes[j], center[j], v);
                 // SAFETY: a vector within the row.
                 unsafe { squares.store(row.add(v * lanes)) };
             }
-            self.bound(j, layers, batch.middle(i, j));
+            self.ball.layers[j] = layers;
         }
     }
 
     /// Where row j of Gaussian `len` begins.
     #[inline(always)]
     fn row_of(&self, j: usize) -> usize {
-        self.len * rows::<T>() + row::<T>(j)
+        self.len * rows::<T, LONG>() + row::<T, LONG>(j)
     }
 
     /// Notes that Gaussian `len` touches voxels `low` to `high`, and returns the layers. Only these are ever read.
@@ -243,33 +233,6 @@ impl<'m, T: Real> Pack<'m, T> {
         }
     }
 
-    /// The voxels of the layers that any Gaussian touches.
-    #[inline(always)]
-    pub(super) fn region(&self) -> [std::ops::Range<usize>; 3] {
-        [0, 1, 2].map(|j| {
-            let touched = |layer: &u64| *layer != 0;
-            let first = self.touched[j].iter().position(touched).unwrap_or(0);
-            let end = self.touched[j].iter().rposition(touched).map_or(first, |last| last + 1);
-            first * self.block[j]..end * self.block[j]
-        })
-    }
-
-    /// BALL: the least and the largest square of Gaussian `len` in each layer that it touches.
-    #[inline(always)]
-    fn bound(&mut self, j: usize, layers: std::ops::Range<usize>, middle: f64) {
-        let (at, side, slot) = (self.row_of(j), self.block[j], self.len);
-        for layer in layers {
-            // Squares fall towards the centre and rise behind it.
-            let (first, last) = (layer * side, layer * side + side - 1);
-            let (a, b) = (self.squares[at + first], self.squares[at + last]);
-            let (smaller, larger) = if a < b { (a, b) } else { (b, a) };
-            let inside = first as f64 <= middle + 1.0 && middle - 1.0 <= last as f64;
-            let place = (j * MOST_LAYERS + layer) * T::PACK + slot;
-            self.least[place] = T::from_f64(if inside { 0.0 } else { smaller });
-            self.most[place] = T::from_f64(larger.min(0.25 * T::MAX));
-        }
-    }
-
     /// The factors of VOXEL sampling.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
@@ -287,35 +250,10 @@ impl<'m, T: Real> Pack<'m, T> {
     ) {
         let means = &mut self.means[j];
         means.set(axis.spacing, profile.sigma, rules.radius, size_of::<T>() == 8);
-        let squares = (rules.support == Support::Ball).then(|| &mut self.squares[at..at + T::TILE[j]]);
-        let factors = &mut self.factors[at..at + T::TILE[j]];
+        let squares = (rules.support == Support::Ball).then(|| self.ball.row(j));
+        let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
         let period = axis.n as f64;
         simd::dispatch(S::ISA, MeanRow { means, profile, images, period, lattice, weight, factors, squares });
-    }
-
-    /// Of the Gaussians `touching` the block with these layers: those that keep all of it, and those that
-    /// keep a part of it.
-    #[inline(always)]
-    pub(super) fn split<S: Simd>(
-        &self,
-        simd: S,
-        layers: [usize; 3],
-        touching: u64,
-        limit: f64,
-    ) -> (u64, u64) {
-        let lanes = <T::Vector<S>>::LANES;
-        // The tables are rounded, so that blocks near the limit count as parts.
-        let margin = 1e-5 * limit;
-        let inner = <T::Vector<S>>::splat(simd, T::from_f64(limit - margin));
-        let outer = <T::Vector<S>>::splat(simd, T::from_f64(limit + margin));
-        let (mut full, mut some) = (0u64, 0u64);
-        for v in 0..T::PACK / lanes {
-            let most = layer_sum::<S, T>(simd, self.most, layers, v * lanes);
-            let least = layer_sum::<S, T>(simd, self.least, layers, v * lanes);
-            full |= u64::from(most.le(inner).bits()) << (v * lanes);
-            some |= u64::from(least.le(outer).bits()) << (v * lanes);
-        }
-        (touching & full, touching & some & !full)
     }
 }
 
@@ -388,16 +326,4 @@ impl<T: Real> Kernel for WideRow<'_, T> {
             factors[i] = T::from_f64(sum * bias) * weight;
         }
     }
-}
-
-/// The sum over the axes of a table's entries in these layers, for the Gaussians from `slot` on.
-#[inline(always)]
-fn layer_sum<S: Simd, T: Real>(simd: S, table: &[T], layers: [usize; 3], slot: usize) -> T::Vector<S> {
-    let mut sum = <T::Vector<S>>::splat(simd, T::ZERO);
-    for (j, layer) in layers.into_iter().enumerate() {
-        let at = (j * MOST_LAYERS + layer) * T::PACK + slot;
-        // SAFETY: the slice is a vector long.
-        sum = sum.add(unsafe { <T::Vector<S>>::load(simd, table[at..at + <T::Vector<S>>::LANES].as_ptr()) });
-    }
-    sum
 }

@@ -69,7 +69,7 @@ impl Simd for Avx2 {
 }
 
 macro_rules! vector {
-    ($vector:ident, $elem:ident, $lanes:literal, $mantissa:literal, $bias:literal,
+    ($vector:ident, $elem:ident, $lanes:literal, $mask_of:ident, $mantissa:literal, $bias:literal,
      $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
      $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
@@ -110,6 +110,11 @@ macro_rules! vector {
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
                 op!($vector($fmadd(self.0, factor.0, term.0)))
+            }
+            #[inline(always)]
+            fn mul_add_where(self, mask: Self, factor: Self, term: Self) -> Self {
+                // A select would be a blend of three instructions on some machines.
+                op!($vector($fmadd($and(self.0, mask.0), factor.0, term.0)))
             }
             #[inline(always)]
             fn mul_error(self, factor: Self, product: Self) -> Self {
@@ -155,6 +160,11 @@ macro_rules! vector {
             fn select(self, mask: Self, other: Self) -> Self {
                 op!($vector($blend(other.0, self.0, mask.0)))
             }
+            #[inline(always)]
+            fn mask(simd: Avx2, word: &u32, first: usize) -> Self {
+                debug_assert!(first + $lanes <= 32 && first % $lanes == 0);
+                $mask_of(simd, word, first)
+            }
         }
 
         impl Mask for $vector {
@@ -185,6 +195,7 @@ vector!(
     F32,
     f32,
     8,
+    mask_of_f32,
     23,
     127,
     _mm256_set1_ps,
@@ -214,6 +225,7 @@ vector!(
     F64,
     f64,
     4,
+    mask_of_f64,
     52,
     1023,
     _mm256_set1_pd,
@@ -297,6 +309,42 @@ impl VectorF32 for F32 {
             _mm256_castps_si256(self.0)
         ))))
     }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        op!(F32(_mm256_sqrt_ps(self.0)))
+    }
+    #[inline(always)]
+    unsafe fn store_runs(self, end: Self, to: *mut u32) {
+        // A shift by more than there are bits leaves 0.
+        op!({
+            let from = |v: __m256| _mm256_sllv_epi32(_mm256_set1_epi32(-1), _mm256_cvttps_epi32(v));
+            _mm256_storeu_si256(to.cast(), _mm256_andnot_si256(from(end.0), from(self.0)))
+        })
+    }
+}
+
+/// The mask of the lanes whose bits are set in a word. (The bits that are asked for stay the same in a loop, so that
+/// this is a broadcast from memory and two operations.)
+#[inline(always)]
+fn mask_of_f32(_: Avx2, word: &u32, first: usize) -> F32 {
+    op!({
+        let each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+        let each = _mm256_sll_epi32(each, _mm_cvtsi32_si128(first as i32));
+        let set = _mm256_and_si256(_mm256_set1_epi32(*word as i32), each);
+        F32(_mm256_castsi256_ps(_mm256_cmpeq_epi32(set, each)))
+    })
+}
+
+/// The same for f64.
+#[inline(always)]
+fn mask_of_f64(_: Avx2, word: &u32, first: usize) -> F64 {
+    op!({
+        // Both halves of a lane hold the word.
+        let each = _mm256_setr_epi64x(0x1_0000_0001, 0x2_0000_0002, 0x4_0000_0004, 0x8_0000_0008);
+        let each = _mm256_sll_epi32(each, _mm_cvtsi32_si128(first as i32));
+        let set = _mm256_and_si256(_mm256_set1_epi32(*word as i32), each);
+        F64(_mm256_castsi256_pd(_mm256_cmpeq_epi32(set, each)))
+    })
 }
 
 impl VectorF64 for F64 {

@@ -69,7 +69,7 @@ impl Simd for Avx512 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmadd_where:ident, $fmsub:ident,
      $min:ident, $max:ident, $abs:ident, $round:ident, $cmp:ident, $blend:ident,
      $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -109,6 +109,10 @@ macro_rules! vector {
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
                 op!($vector($fmadd(self.0, factor.0, term.0)))
+            }
+            #[inline(always)]
+            fn mul_add_where(self, mask: $mask, factor: Self, term: Self) -> Self {
+                op!($vector($fmadd_where(self.0, factor.0, term.0, mask)))
             }
             #[inline(always)]
             fn mul_error(self, factor: Self, product: Self) -> Self {
@@ -154,6 +158,14 @@ macro_rules! vector {
             fn select(self, mask: $mask, other: Self) -> Self {
                 op!($vector($blend(mask, other.0, self.0)))
             }
+            #[inline(always)]
+            fn mask(_: Avx512, word: &u32, first: usize) -> $mask {
+                debug_assert!(first + $lanes <= 32 && first % $lanes == 0);
+                // SAFETY: these lanes are whole bytes of the word. (The shift alone would not be a load of the mask.)
+                unsafe {
+                    std::ptr::from_ref(word).cast::<u8>().add(first / 8).cast::<$mask>().read_unaligned()
+                }
+            }
         }
 
         impl Mask for $mask {
@@ -195,6 +207,7 @@ vector!(
     _mm512_mul_ps,
     _mm512_div_ps,
     _mm512_fmadd_ps,
+    _mm512_mask3_fmadd_ps,
     _mm512_fmsub_ps,
     _mm512_min_ps,
     _mm512_max_ps,
@@ -221,6 +234,7 @@ vector!(
     _mm512_mul_pd,
     _mm512_div_pd,
     _mm512_fmadd_pd,
+    _mm512_mask3_fmadd_pd,
     _mm512_fmsub_pd,
     _mm512_min_pd,
     _mm512_max_pd,
@@ -274,6 +288,18 @@ impl VectorF32 for F32 {
     #[inline(always)]
     fn lt_bits(self, other: Self) -> __mmask16 {
         op!(_mm512_cmplt_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        op!(F32(_mm512_sqrt_ps(self.0)))
+    }
+    #[inline(always)]
+    unsafe fn store_runs(self, end: Self, to: *mut u32) {
+        // A shift by more than there are bits leaves 0.
+        op!({
+            let from = |v: __m512| _mm512_sllv_epi32(_mm512_set1_epi32(-1), _mm512_cvttps_epi32(v));
+            _mm512_storeu_si512(to.cast(), _mm512_andnot_si512(from(end.0), from(self.0)))
+        })
     }
 }
 

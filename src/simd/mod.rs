@@ -64,6 +64,8 @@ pub(crate) trait Vector: Copy {
     fn div(self, other: Self) -> Self;
     /// `self · factor + term`, with one rounding or two as the tier has it. Never where bits matter.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// `mul_add` where the mask is set, else `term`; `factor` is finite.
+    fn mul_add_where(self, mask: Self::Mask, factor: Self, term: Self) -> Self;
     /// The rounding error of `self · factor`: `product` plus it is exact (barring under- and overflow).
     fn mul_error(self, factor: Self, product: Self) -> Self;
     /// `self` where `self < other`, else `other`: so `other` on ties, ±0 among them, and on NaN.
@@ -81,6 +83,8 @@ pub(crate) trait Vector: Copy {
     fn eq(self, other: Self) -> Self::Mask;
     /// `self` where the mask is set, else `other`.
     fn select(self, mask: Self::Mask, other: Self) -> Self;
+    /// The mask whose lanes are the bits of a word from bit `first` on, a multiple of `LANES`.
+    fn mask(simd: Self::Simd, word: &u32, first: usize) -> Self::Mask;
 }
 
 /// One truth value a lane.
@@ -116,6 +120,13 @@ pub(crate) trait VectorF32: Vector {
     fn collect_differing(self, a: Self, b: Self) -> Self;
     /// Where the bits, read as a signed integer, are below `other`'s.
     fn lt_bits(self, other: Self) -> Self::Mask;
+    fn sqrt(self) -> Self;
+    /// Stores for each lane the word whose bits from `self` to below `end` are set. Both are whole numbers from 0 on,
+    /// `end` not below `self`; what lies behind the last bit is lost.
+    ///
+    /// # Safety
+    /// `LANES` words from `to` are writable.
+    unsafe fn store_runs(self, end: Self, to: *mut u32);
 }
 
 /// What only vectors of f64 do.

@@ -111,6 +111,19 @@ impl Mask for f64x4 {
     }
 }
 
+/// For every pattern of bits its mask.
+macro_rules! masks {
+    ($bits:ident, $lanes:literal) => {{
+        let mut masks = [[0; $lanes]; 1 << $lanes];
+        let mut i = 0;
+        while i < $lanes << $lanes {
+            masks[i / $lanes][i % $lanes] = if i / $lanes >> (i % $lanes) & 1 == 0 { 0 } else { $bits::MAX };
+            i += 1;
+        }
+        masks
+    }};
+}
+
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $bits:ident, $mantissa:literal, $bias:literal, $splitter:literal) => {
         impl Vector for $vector {
@@ -153,6 +166,10 @@ macro_rules! vector {
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
                 self * factor + term
+            }
+            #[inline(always)]
+            fn mul_add_where(self, mask: Self, factor: Self, term: Self) -> Self {
+                (self & mask) * factor + term
             }
             #[inline(always)]
             fn mul_error(self, factor: Self, product: Self) -> Self {
@@ -217,6 +234,13 @@ macro_rules! vector {
             fn select(self, mask: Self, other: Self) -> Self {
                 mask.select(self, other)
             }
+            #[inline(always)]
+            fn mask(_: Portable, word: &u32, first: usize) -> Self {
+                const MASKS: [[$bits; $lanes]; 1 << $lanes] = masks!($bits, $lanes);
+                static TABLE: [[$bits; $lanes]; 1 << $lanes] = MASKS;
+                // (A comparison lane by lane took three times as long as this table.)
+                <$vector>::new(TABLE[(*word >> first) as usize % TABLE.len()].map($elem::from_bits))
+            }
         }
     };
 }
@@ -263,6 +287,23 @@ impl VectorF32 for f32x8 {
         f32x8::new(std::array::from_fn(|i| {
             f32::from_bits(if (a[i].to_bits() as i32) < b[i].to_bits() as i32 { u32::MAX } else { 0 })
         }))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        <f32x8>::sqrt(self)
+    }
+    #[inline(always)]
+    unsafe fn store_runs(self, end: Self, to: *mut u32) {
+        // The bits below the n-th are 2ⁿ − 1, here in halves, which are exact. (SSE2 cannot shift each lane by a number of
+        // its own. Lane by lane, words that are put together on the stack were read back before they had been written:
+        // that took three times as long.)
+        let (zero, half) = (f32x8::ZERO, f32x8::splat(16.0));
+        let low = |n: f32x8| n.fast_min(half).power_of_two();
+        let high = |n: f32x8| (n.fast_min(half + half) - half).fast_max(zero).power_of_two();
+        let (low, high) = (low(end) - low(self), high(end) - high(self));
+        let words: wide::i32x8 = low.fast_trunc_int() | (high.fast_trunc_int() << 16u32);
+        // SAFETY: the caller's promise; the array has a word's alignment.
+        unsafe { *to.cast::<[i32; 8]>() = words.to_array() }
     }
 }
 

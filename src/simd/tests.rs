@@ -410,3 +410,48 @@ fn erfcx_is_within_its_bound_over_the_whole_range() {
         assert!(ulp <= 6.0, "{}: {ulp}, one of them the quadrature's", isa.name());
     }
 }
+
+#[test]
+fn words_of_bits_become_masks() {
+    struct Words;
+    impl Kernel for Words {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            check::<S, S::F32>(simd, 2.0, 3.0, 1.0, 7.0);
+            check::<S, S::F64>(simd, 2.0, 3.0, 1.0, 7.0);
+            let (first, end): ([f32; 16], [f32; 16]) = (
+                [0.0, 0.0, 31.0, 32.0, 40.0, 5.0, 0.0, 7.0, 1.0, 2.0, 16.0, 15.0, 0.0, 33.0, 31.0, 3.0],
+                [0.0, 32.0, 32.0, 32.0, 70.0, 9.0, 99.0, 7.0, 31.0, 3.0, 17.0, 16.0, 1.0, 33.0, 80.0, 30.0],
+            );
+            let mut words = [7u32; 16];
+            let mut roots = [0.0f32; 16];
+            // SAFETY: the arrays hold the lanes of the widest tier.
+            unsafe {
+                let (first, end) = (S::F32::load(simd, first.as_ptr()), S::F32::load(simd, end.as_ptr()));
+                first.store_runs(end, words.as_mut_ptr());
+                end.sqrt().store(roots.as_mut_ptr());
+            }
+            for lane in 0..S::F32::LANES {
+                let bits = (0..32).filter(|&bit| first[lane] <= bit as f32 && (bit as f32) < end[lane]);
+                assert_eq!(words[lane], bits.fold(0, |word, bit| word | 1 << bit), "lane {lane}");
+                assert_eq!(roots[lane], end[lane].sqrt());
+            }
+        }
+    }
+    #[inline(always)]
+    fn check<S: Simd, V: Vector<Simd = S>>(simd: S, a: V::Elem, b: V::Elem, c: V::Elem, sum: V::Elem) {
+        let [a, b, c, sum] = [a, b, c, sum].map(|value| V::splat(simd, value));
+        for word in [0u32, u32::MAX, 0x1234_5678, 0x8000_0001, 0x0ff0_a55a] {
+            for first in (0..32).step_by(V::LANES) {
+                let bits = (word >> first) & (u32::MAX >> (32 - V::LANES));
+                let mask = V::mask(simd, &word, first);
+                assert_eq!(mask.bits(), bits);
+                let result = a.mul_add_where(mask, b, c);
+                assert_eq!(result.eq(sum).bits(), bits);
+                assert_eq!(result.eq(c).bits() & !bits, !bits & (u32::MAX >> (32 - V::LANES)));
+            }
+        }
+    }
+    Isa::supported().for_each(|isa| dispatch(isa, Words));
+}
