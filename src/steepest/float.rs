@@ -238,7 +238,7 @@ impl<S: Simd, G: Guard<S>> Pending<S, G> {
         unsafe {
             *out.flags.add(at.vector) = flags;
             notes.flags |= flags;
-            best.store::<G, SLOPE>(simd, at.weights, corner, out, x);
+            best.store::<G, SLOPE>(simd, at.weights, corner, at.step.gaps.then_some(center), out, x);
         }
     }
 }

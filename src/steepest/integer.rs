@@ -16,7 +16,7 @@
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorI16};
 use crate::steepest::best::INTEGER;
-use crate::steepest::rule::LABEL_CENTER;
+use crate::steepest::rule::{LABEL_CENTER, LABEL_MASKED};
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
 /// Labels of 8-bit integers where weights are as 1 : 1/√2 : 1/√3.
@@ -158,7 +158,8 @@ trait Key<S: Simd>: Copy {
     fn shift<const CODES: i8>(self, simd: S) -> Self;
     /// The lower of two keys.
     fn lower(self, other: Self) -> Self;
-    /// Stores the labels, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty.
+    /// Stores the labels, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty,
+    /// and some centres taken out.
     ///
     /// # Safety
     /// As many bytes as there are lanes are writable.
@@ -217,11 +218,15 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
     ) {
         let lowest = [face.0, edge.0, corner.0];
         let empty = gaps && V::splat(simd, LAST_KEY).lt(face.0.max(edge.0).max(corner.0)).any();
-        let label = if empty {
+        let mut label = if empty {
             byte_labels::<S, V, true>(simd, weights, center.0, lowest)
         } else {
             byte_labels::<S, V, false>(simd, weights, center.0, lowest)
         };
+        if gaps {
+            let removed = V::splat(simd, LAST_KEY).lt(center.0);
+            label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, label);
+        }
         // SAFETY: the caller's promise.
         unsafe { label.store_low_bytes(labels) };
     }
@@ -313,7 +318,7 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
     unsafe fn label(
         simd: S,
         weights: &Weights,
-        _: bool,
+        gaps: bool,
         center: Self,
         [face, edge, corner]: [Self; 3],
         labels: *mut u8,
@@ -340,7 +345,11 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
             .lt(face_rank)
             .and(V::splat(simd, edge_limit).lt(edge_rank))
             .and(V::splat(simd, corner_limit).lt(corner_rank));
-        let best = zero.select(below, best);
+        let mut best = zero.select(below, best);
+        if gaps {
+            let exists = center.0.lt(V::splat(simd, f32::INFINITY));
+            best = best.select(exists, V::splat(simd, f32::from(LABEL_MASKED) - f32::from(LABEL_CENTER)));
+        }
         // SAFETY: the caller's promise.
         unsafe { best.add(V::splat(simd, INTEGER + f32::from(LABEL_CENTER))).store_low_bits::<5>(labels) };
     }

@@ -1,6 +1,7 @@
 //! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
 
-use crate::simd::{Simd, Vector, prefetch};
+use crate::simd::{Simd, Vector};
+use crate::steepest::border::prefetch_row;
 use crate::steepest::job::Job;
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
@@ -86,7 +87,7 @@ impl Job<'_> {
 
     /// Label and slope of the voxels that the mask removes, from `start` on. Without a branch: masks are hard to foresee.
     #[inline(always)]
-    pub fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
+    fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
         let Some(mask) = self.source.mask else { return };
         let mut gathered = [0u8; PADDED];
         let mask = mask.row(start, labels.len(), &mut gathered);
@@ -127,9 +128,7 @@ impl VolumeMut<'_> {
             let size = self.element_type().size();
             // SAFETY: the voxel below lies within the shape.
             let start = unsafe { self.at_bytes([at[0] + 1, at[1], at[2]]) };
-            for line in (0..n * size).step_by(64) {
-                prefetch(start.wrapping_add(line));
-            }
+            prefetch_row(start, n * size);
         }
     }
 

@@ -231,7 +231,6 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         classes: rows.classes[row * LINE..].as_mut_ptr(),
     });
     let mut ahead = job.ahead([z, y, x]);
-    let masked = job.source.mask.is_some();
     let rows_skipped = (y[0]..y[1]).any(|y| job.skipped(1, y));
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
     // Skipped faces of a row of bytes, given its label at x[0].
@@ -282,7 +281,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
         let decided = !seen.undecided && lines.moderate();
         let plane_skipped = job.skipped(0, z);
-        if plain && decided && !masked && !plane_skipped && !rows_skipped {
+        if plain && decided && !plane_skipped && !rows_skipped {
             // As below, with as little to ask as most steps need.
             for out in &out[..y[1] - y[0]] {
                 clear(out.labels);
@@ -295,11 +294,6 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 continue;
             }
             if plain {
-                if decided && masked {
-                    // SAFETY: the row's n labels are adjacent, and this task's alone.
-                    let labels = unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) };
-                    job.take_out([z, y, x[0]], labels, &mut []);
-                }
                 clear(out[row].labels);
                 if decided {
                     continue;
