@@ -133,10 +133,15 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
     mut rows: Rows,
 ) {
     if job.exact.is_some() && !job.inexact.load(Ordering::Relaxed) {
-        let exact = if job.limits {
-            march::<S, Float<ISOTROPIC, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+        let exact = if ISOTROPIC {
+            if job.limits {
+                march::<S, Float<true, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+            } else {
+                march::<S, Float<true, true, false>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+            }
         } else {
-            march::<S, Float<ISOTROPIC, true, false>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+            // Seven classes take so long that a kernel without the care is not worth its code.
+            march::<S, Float<false, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
         };
         if exact {
             return;
@@ -272,7 +277,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         };
         let vectors = step.vectors(lanes);
         if !emit {
-            lines.note(t, dispatch(S::ISA, Advance::<K, false, SLOPE> { weights, step: &step }));
+            lines.note(t, dispatch(S::ISA, Advance::<K, false, false> { weights, step: &step }));
             if K::EXACT && !lines.exact(t) {
                 return false;
             }
