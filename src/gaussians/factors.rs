@@ -200,8 +200,8 @@ impl Real for f32 {
     }
 
     fn scale(peak: f64) -> i32 {
-        // Times the three factors' biases: peaks near 2^63. The inverse must be an f32.
-        (-exponent(peak)).clamp(-190, 63)
+        // Times the three factors' biases: peaks near 2^63.
+        (-exponent(peak)).clamp(-1022, 63)
     }
 
     #[inline(always)]

@@ -451,10 +451,11 @@ impl Sort<'_> {
                 if each_weight || chunk.weight.is_none_or(|weight| weight == 0.0) {
                     let row = rows.start + i;
                     let mut weight = self.rules.weight(self.amplitude(row), self.axes, self.sigma(row));
-                    if !weight.is_finite() {
+                    // What adds nothing must not set the scale for what does.
+                    if !weight.is_finite() || each_weight && weight.abs() > chunk.peak {
                         if self.adds_nothing(center, self.sigma(row)) {
                             weight = 0.0;
-                        } else if chunk.bad.is_none() {
+                        } else if !weight.is_finite() && chunk.bad.is_none() {
                             chunk.bad = Some(row);
                         }
                     }
