@@ -17,9 +17,9 @@ use crate::simd;
 use crate::threads::{self, Reporter};
 
 use super::Normalization;
+use super::batch::{LEAST_EXPONENT, WIDEST_REACH};
 use super::corners::Corners;
 use super::input::Gaussians;
-use super::lines::{LEAST_EXPONENT, WIDEST_REACH};
 use super::mass;
 use super::sort::{
     Cells, Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts,
@@ -283,7 +283,7 @@ impl<'a> Bins<'a> {
         peak && self.lines_are_exact()
     }
 
-    /// Whether the factors of `lines.rs` can be used in tiles of packs.
+    /// Whether the factors of `batch.rs` can be used in tiles of packs.
     pub(super) fn lines_can_serve(&self, tile: [usize; 3]) -> bool {
         let one_image = (0..3).all(|j| {
             let axis = &self.sort.axes[j];

@@ -10,7 +10,7 @@ use crate::simd::exp::{exp2_f64, exp2_split_f32};
 use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
-use super::lines::Batch;
+use super::batch::Batch;
 use super::voxel::{Means, Way};
 
 /// log2(e) − its f64.

@@ -4,6 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod ball;
+mod batch;
 mod bins;
 mod corners;
 mod factors;
@@ -11,7 +12,6 @@ mod halo;
 mod input;
 mod lattice;
 mod limits;
-mod lines;
 mod mass;
 mod options;
 mod output;

@@ -4,9 +4,9 @@
 use crate::simd::{self, Kernel, Simd, Vector};
 
 use super::ball::Ball;
+use super::batch::Batch;
 use super::factors::{Profile, Real, Splats, power_of_two};
 use super::lattice::wide_images;
-use super::lines::Batch;
 use super::support::{Axis, Rules, Span};
 use super::voxel::Means;
 use super::{Sampling, Support};

@@ -26,9 +26,9 @@ use crate::simd::{Kernel, Simd, Vector};
 
 use super::Support;
 use super::ball::Ball;
+use super::batch::{BATCH, Batch};
 use super::bins::{Candidates, Run};
 use super::factors::{Real, power_of_two};
-use super::lines::{BATCH, Batch};
 use super::output::Job;
 use super::pack::{self, Images, Pack, images, sides};
 
