@@ -1,6 +1,6 @@
 //! Many narrow Gaussians: halo tiles.
 //!
-//! With supports of a few voxels the blocks of `tile.rs` are mostly zeros, and a Gaussian at a tile's edge is made
+//! With supports of a few voxels the blocks of `blocks.rs` are mostly zeros, and a Gaussian at a tile's edge is made
 //! again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
 //! added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops over its rows
 //! have lengths known at compile time:
