@@ -532,6 +532,56 @@ fn one_odd_voxel_anywhere_in_rows_read_in_place() {
     }
 }
 
+/// Integers, whose differences are all exact, and in one place two neighbours of 2²⁴ whose differences round to one: the
+/// lower index wins, though its value is the higher. Whoever overlooks them takes the other.
+#[test]
+fn one_collision_anywhere_among_exact_differences() {
+    let mut random = Random(16);
+    let shape = [7, 14, 41];
+    for case in 0..600 {
+        let signed = random.chance(0.5);
+        let mut image = Array3::from_shape_simple_fn(shape, || {
+            let value = 1000.0 + random.below(3000) as f32;
+            if signed { value - 3000.0 } else { value }
+        });
+        let at = shape.map(|n| 1 + random.below(n - 2));
+        image[at] = 16_777_216.0;
+        // Two faces, edges or corners; those at the lower index of the pair hold the higher value.
+        let class = 1 + random.below(3);
+        let places: Vec<[usize; 3]> = (0..27u8)
+            .map(voxlane::neighbor_offset)
+            .filter(|offset| offset.iter().filter(|&&o| o != 0).count() == class)
+            .map(|offset| [0, 1, 2].map(|axis| at[axis].checked_add_signed(offset[axis]).unwrap()))
+            .collect();
+        let first = random.below(places.len() - 1);
+        let second = first + 1 + random.below(places.len() - first - 1);
+        let weight = (class as f32).sqrt();
+        let low = -20_000.0 * weight * weight;
+        (image[places[first]], image[places[second]]) = (low + 0.25, low + 0.125);
+        let border = [0; 3].map(|_| random.pick(&[Border::Skip, Border::Inside, Border::Periodic]));
+        let direction = random.pick(&[Direction::Descent, Direction::Ascent]);
+        if direction == Direction::Ascent {
+            image.mapv_inplace(|value| -value);
+        }
+        let spacing = random.pick(&[[1.0; 3], [1.0; 3], [2.5, 0.7, 0.7]]);
+        let options = Options { direction, border, spacing, ..Options::default() };
+        let kept = random.chance(0.2).then(|| {
+            let mut mask = Array3::from_shape_simple_fn(shape, || u8::from(random.chance(0.9)));
+            for place in [at, places[first], places[second]] {
+                mask[place] = 1;
+            }
+            mask
+        });
+        check(
+            image.view(),
+            kept.as_ref().map(|mask| mask.view()),
+            &options,
+            &mut random,
+            &format!("case {case}"),
+        );
+    }
+}
+
 #[test]
 fn infinities_side_by_side() {
     let both = planted(|image| {

@@ -2,7 +2,7 @@
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
 use crate::steepest::node::{Guard, Node};
-use crate::steepest::rule::LABEL_CENTER;
+use crate::steepest::rule::{LABEL_CENTER, LABEL_MASKED};
 use crate::steepest::shared::{RowOut, Weights};
 
 /// Codes of nodes are this more than themselves: whatever is taken away, what is left are the lowest bits.
@@ -110,7 +110,8 @@ impl<S: Simd> Best<S> {
         undecided
     }
 
-    /// Applies the minima rule, if it may take the centre, and stores the vector of voxels from `x` on.
+    /// Applies the minima rule, if it may take the centre, and stores the vector of voxels from `x` on. A mask may have
+    /// taken out those of `centers` that are +∞.
     ///
     /// # Safety
     /// `out` has room for it.
@@ -120,6 +121,7 @@ impl<S: Simd> Best<S> {
         simd: S,
         weights: &Weights,
         corner: S::F32,
+        centers: Option<S::F32>,
         out: &RowOut,
         x: usize,
     ) {
@@ -127,6 +129,10 @@ impl<S: Simd> Best<S> {
         if G::LIMITS {
             let lowest = self.score.lt(S::F32::splat(simd, weights.threshold));
             label = S::F32::splat(simd, INTEGER + f32::from(LABEL_CENTER)).select(lowest, label);
+        }
+        if let Some(centers) = centers.filter(|_| G::MASKED) {
+            let exists = centers.lt(S::F32::splat(simd, f32::INFINITY));
+            label = label.select(exists, S::F32::splat(simd, INTEGER + f32::from(LABEL_MASKED)));
         }
         // SAFETY: the caller's promise.
         unsafe {

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::simd::prefetch;
 use crate::steepest::exact::{Exact, NO_SIGN};
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::{Border, Direction};
@@ -228,11 +229,11 @@ impl Source<'_> {
     }
 
     /// Whether the lines of a block in plane z are rows of the image as they lie: with all voxels around the ranges of y
-    /// and x in the image, side by side along x, and no mask.
+    /// and x in the image, side by side along x, as those of a mask.
     pub fn is_plain(&self, z: usize, y: [usize; 2], x: [usize; 2]) -> bool {
         let shape = self.image.shape();
         let inside = z < shape[0] && y[0] > 0 && y[1] < shape[1] && x[0] > 0 && x[1] < shape[2];
-        inside && self.image.stride()[2] == 1 && self.mask.is_none()
+        inside && self.image.stride()[2] == 1 && self.mask.is_none_or(|mask| mask.stride()[2] == 1)
     }
 
     /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
@@ -278,6 +279,9 @@ impl Source<'_> {
         let step = self.image.stride()[2];
         let mut gathered = [0u8; PADDED];
         let mask = self.mask.map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
+        if let Some(mask) = self.mask {
+            prefetch_row(mask.address_of([start[0] + 1, start[1], start[2]].map(|i| i as isize)), n);
+        }
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
         let from = unsafe { self.image.at::<T>(start) }.cast_const();
         let mut content = Content::PLAIN;
@@ -321,6 +325,14 @@ impl Source<'_> {
     }
 }
 
+/// Asks for the bytes of a row, which may lie anywhere.
+#[inline(always)]
+pub(crate) fn prefetch_row(start: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        prefetch(start.wrapping_add(line));
+    }
+}
+
 impl Volume<'_> {
     /// The bytes of a mask from `start` on along x, all of them within the shape: as they lie, or gathered.
     #[inline(always)]
@@ -347,8 +359,8 @@ struct Look {
     lost: u32,
     /// The highest bits: of the numbers without their signs, or as `Exact` takes them.
     high: u32,
-    /// 1 if the mask has removed one.
-    hidden: u32,
+    /// 1 if the mask has removed one: a byte, as a wider number would make the loops of bytes as wide.
+    hidden: u8,
 }
 
 /// Converts a row, and takes out the voxels where `mask` is 0, unless it is empty.
@@ -412,7 +424,7 @@ fn chunk<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
         let value = L::of(pixel, form.factor, form.term);
         *to = if kept { value } else { L::NOTHING };
         if MASKED {
-            look.hidden |= u32::from(!kept);
+            look.hidden |= u8::from(!kept);
         }
         if !T::INTEGER {
             let pixel = if kept { pixel.f32() } else { 0.0 };

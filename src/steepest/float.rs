@@ -227,7 +227,7 @@ impl<S: Simd, G: Guard<S>> Pending<S, G> {
         let Pending { gaps, center, best, row, .. } = self;
         let x = position(at.vector, S::F32::LANES, at.step.width);
         let mut undecided = best.undecided::<G>(simd, at.weights, gaps);
-        if G::MASKED {
+        if G::MASKED && G::GAPS > 0 {
             // A voxel that the mask has taken out is +∞, and has nothing to decide.
             undecided = undecided.and(center.lt(S::F32::splat(simd, f32::INFINITY)));
         }
@@ -238,7 +238,7 @@ impl<S: Simd, G: Guard<S>> Pending<S, G> {
         unsafe {
             *out.flags.add(at.vector) = flags;
             notes.flags |= flags;
-            best.store::<G, SLOPE>(simd, at.weights, corner, out, x);
+            best.store::<G, SLOPE>(simd, at.weights, corner, at.step.gaps.then_some(center), out, x);
         }
     }
 }

@@ -16,8 +16,8 @@
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorI16};
 use crate::steepest::best::INTEGER;
-use crate::steepest::rule::LABEL_CENTER;
-use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
+use crate::steepest::rule::{LABEL_CENTER, LABEL_MASKED};
+use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
 
 /// Labels of 8-bit integers where weights are as 1 : 1/√2 : 1/√3.
 pub(crate) struct Bytes;
@@ -45,7 +45,7 @@ macro_rules! shared {
             ) -> Seen {
                 for vector in 0..step.vectors(Self::lanes::<S>()) {
                     // SAFETY: the caller's promise.
-                    unsafe { column::<S, $key<S::$vectors>, EMIT>(simd, weights, step, vector) };
+                    unsafe { column::<S, $key<S::$vectors>, EMIT, SLOPE>(simd, weights, step, vector) };
                 }
                 Seen::NOTHING
             }
@@ -60,7 +60,7 @@ shared!(Words, f32, F32, WordKey, WORD_SCALE);
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn column<S: Simd, K: Key<S>, const EMIT: bool>(
+unsafe fn column<S: Simd, K: Key<S>, const EMIT: bool, const SLOPE: bool>(
     simd: S,
     weights: &Weights,
     step: &Step<K::Line>,
@@ -71,10 +71,10 @@ unsafe fn column<S: Simd, K: Key<S>, const EMIT: bool>(
     unsafe {
         let mut rows = (input::<S, K, 0>(simd, step, vector), input::<S, K, 1>(simd, step, vector));
         // Written out, as a loop would be kept one: all addresses are then constants.
-        rows = row::<S, K, 0, 2, EMIT>(simd, weights, step, vector, rows);
-        rows = row::<S, K, 1, 3, EMIT>(simd, weights, step, vector, rows);
-        rows = row::<S, K, 2, 4, EMIT>(simd, weights, step, vector, rows);
-        row::<S, K, 3, 5, EMIT>(simd, weights, step, vector, rows);
+        rows = row::<S, K, 0, 2, EMIT, SLOPE>(simd, weights, step, vector, rows);
+        rows = row::<S, K, 1, 3, EMIT, SLOPE>(simd, weights, step, vector, rows);
+        rows = row::<S, K, 2, 4, EMIT, SLOPE>(simd, weights, step, vector, rows);
+        row::<S, K, 3, 5, EMIT, SLOPE>(simd, weights, step, vector, rows);
     }
     const { assert!(ROWS == 4) };
 }
@@ -109,7 +109,14 @@ unsafe fn input<S: Simd, K: Key<S>, const LINE: usize>(
 /// # Safety
 /// As [`Shared::step`].
 #[inline(always)]
-unsafe fn row<S: Simd, K: Key<S>, const ROW: usize, const NEXT: usize, const EMIT: bool>(
+unsafe fn row<
+    S: Simd,
+    K: Key<S>,
+    const ROW: usize,
+    const NEXT: usize,
+    const EMIT: bool,
+    const SLOPE: bool,
+>(
     simd: S,
     weights: &Weights,
     step: &Step<K::Line>,
@@ -132,7 +139,7 @@ unsafe fn row<S: Simd, K: Key<S>, const ROW: usize, const NEXT: usize, const EMI
             let face = up.lower(K::load(simd, near)).lower(here.middle);
             let edge = K::load(simd, far).lower(K::load(simd, near.add(K::LANES))).lower(faces);
             let corner = K::load(simd, far.add(K::LANES)).lower(edges);
-            K::label(simd, weights, step.gaps, center, [face, edge, corner], step.rows[ROW].labels.add(x));
+            K::label::<SLOPE>(simd, weights, step.gaps, center, [face, edge, corner], &step.rows[ROW], x);
         }
     }
     // SAFETY: the caller's promise.
@@ -158,11 +165,20 @@ trait Key<S: Simd>: Copy {
     fn shift<const CODES: i8>(self, simd: S) -> Self;
     /// The lower of two keys.
     fn lower(self, other: Self) -> Self;
-    /// Stores the labels, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty.
+    /// Stores the labels of the vector from voxel `x` on, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty,
+    /// and some centres taken out.
     ///
     /// # Safety
-    /// As many bytes as there are lanes are writable.
-    unsafe fn label(simd: S, weights: &Weights, gaps: bool, center: Self, lowest: [Self; 3], labels: *mut u8);
+    /// `out` has room for them.
+    unsafe fn label<const SLOPE: bool>(
+        simd: S,
+        weights: &Weights,
+        gaps: bool,
+        center: Self,
+        lowest: [Self; 3],
+        out: &RowOut,
+        x: usize,
+    );
 }
 
 /// The scale of bytes.
@@ -207,23 +223,28 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
         ByteKey(self.0.min(other.0))
     }
     #[inline(always)]
-    unsafe fn label(
+    unsafe fn label<const SLOPE: bool>(
         simd: S,
         weights: &Weights,
         gaps: bool,
         center: Self,
         [face, edge, corner]: [Self; 3],
-        labels: *mut u8,
+        out: &RowOut,
+        x: usize,
     ) {
         let lowest = [face.0, edge.0, corner.0];
         let empty = gaps && V::splat(simd, LAST_KEY).lt(face.0.max(edge.0).max(corner.0)).any();
-        let label = if empty {
+        let mut label = if empty {
             byte_labels::<S, V, true>(simd, weights, center.0, lowest)
         } else {
             byte_labels::<S, V, false>(simd, weights, center.0, lowest)
         };
+        if gaps {
+            let removed = V::splat(simd, LAST_KEY).lt(center.0);
+            label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, label);
+        }
         // SAFETY: the caller's promise.
-        unsafe { label.store_low_bytes(labels) };
+        unsafe { label.store_low_bytes(out.labels.add(x)) };
     }
 }
 
@@ -310,13 +331,14 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
     /// An empty class needs no care: it is +∞, and so are its rank and what it loses by; NaN where both classes are empty
     /// loses, too.
     #[inline(always)]
-    unsafe fn label(
+    unsafe fn label<const SLOPE: bool>(
         simd: S,
         weights: &Weights,
-        _: bool,
+        gaps: bool,
         center: Self,
         [face, edge, corner]: [Self; 3],
-        labels: *mut u8,
+        out: &RowOut,
+        x: usize,
     ) {
         let ranks = [face.0.sub(center.0), edge.0.sub(center.0), corner.0.sub(center.0)];
         let [face_rank, edge_rank, corner_rank] = ranks;
@@ -340,9 +362,24 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
             .lt(face_rank)
             .and(V::splat(simd, edge_limit).lt(edge_rank))
             .and(V::splat(simd, corner_limit).lt(corner_rank));
-        let best = zero.select(below, best);
+        let mut best = zero.select(below, best);
+        if gaps {
+            let exists = center.0.lt(V::splat(simd, f32::INFINITY));
+            best = best.select(exists, V::splat(simd, f32::from(LABEL_MASKED) - f32::from(LABEL_CENTER)));
+        }
+        let label = best.add(V::splat(simd, INTEGER + f32::from(LABEL_CENTER)));
         // SAFETY: the caller's promise.
-        unsafe { best.add(V::splat(simd, INTEGER + f32::from(LABEL_CENTER))).store_low_bits::<5>(labels) };
+        unsafe { label.store_low_bits::<5>(out.labels.add(x)) };
+        if SLOPE {
+            let value = corner.select(corner_wins, edge.select(edge_wins, face));
+            let splat = |class: f32| V::splat(simd, class);
+            let class = splat(7.0).select(corner_wins, splat(3.0).select(edge_wins, splat(1.0)));
+            // SAFETY: as above. (Zero less zero is +0, as is the difference.)
+            unsafe {
+                class.store(out.classes.add(x));
+                zero.sub(value).store(out.differences.add(x));
+            }
+        }
     }
 }
 

@@ -135,9 +135,9 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels.
+    /// 16-bit integers on cubic voxels; bytes, too, where slopes are asked for.
     Words,
-    /// F32 on cubic voxels; integers, too, where slopes are asked for.
+    /// F32 on cubic voxels; integers, too, whose weights are not 1 / distance.
     Float,
     /// The same on voxels that are not cubes.
     Anisotropic,
@@ -153,7 +153,11 @@ impl Way {
         }
         match source.image.element_type() {
             ElementType::U8 | ElementType::I8 if !slope && weights.unit_ratios => Way::Bytes,
-            ElementType::U16 | ElementType::I16 if !slope && weights.unit_ratios => Way::Words,
+            ElementType::U8 | ElementType::I8 | ElementType::U16 | ElementType::I16
+                if weights.unit_ratios =>
+            {
+                Way::Words
+            }
             _ => Way::Float,
         }
     }

@@ -6,7 +6,7 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, convert, with_pixel};
+use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, convert, prefetch_row, with_pixel};
 use crate::steepest::direct::Neighborhood;
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
@@ -215,15 +215,24 @@ impl<L: LineElement> Fill<'_, '_, L> {
         let plane = (z[0] + t).wrapping_sub(1);
         let mut all = Content::PLAIN;
         if marks.is_empty() && job.source.is_plain(plane, [y[0], y[0] + LINES - 2], x) {
-            // SAFETY: the first of the lines, which all lie within the image.
-            let mut from = unsafe { job.source.image.at::<T>([plane, y[0] - 1, x[0] - 1]) }.cast_const();
+            let start = [plane, y[0] - 1, x[0] - 1];
+            // SAFETY: the first voxel of the first line; all lines lie within the image.
+            let mut from = unsafe { job.source.image.at::<T>(start) }.cast_const();
+            // SAFETY: the same voxel of the mask, which has the image's shape and type U8.
+            let mut mask = job.source.mask.map(|mask| (unsafe { mask.at::<u8>(start) }.cast_const(), mask));
             for (row, content) in contents.iter_mut().enumerate() {
                 let place = place(t, row);
                 // SAFETY: a line of n adjacent voxels.
                 let line = unsafe { std::slice::from_raw_parts(from, n) };
-                *content = convert(line, &[], &mut lines[place..place + n], form);
+                let kept = mask.map_or(&[][..], |(row, mask)| {
+                    prefetch_row(row.wrapping_offset(mask.stride()[0]), n);
+                    // SAFETY: `is_plain` says that its voxels are adjacent, too.
+                    unsafe { std::slice::from_raw_parts(row, n) }
+                });
+                *content = convert(line, kept, &mut lines[place..place + n], form);
                 all.and(*content);
                 from = from.wrapping_offset(job.source.image.stride()[1]);
+                mask = mask.map(|(row, mask)| (row.wrapping_offset(mask.stride()[1]), mask));
                 form.next_row(key_scale);
             }
             return all;

@@ -18,7 +18,7 @@ pub(crate) trait Guard<S: Simd> {
     const GAPS: usize;
     /// Whether scores may reach the limit beyond which the rule takes the centre.
     const LIMITS: bool;
-    /// Whether flags are to be cleared where a mask has taken out the centre: its gaps say nothing.
+    /// Whether a mask may have taken out the centre: its gaps say nothing then.
     const MASKED: bool;
 
     fn watch(simd: S) -> Self::Watch;
@@ -103,15 +103,16 @@ impl<S: Simd, const MASKED: bool> Guard<S> for Guarded<MASKED> {
 
 /// For values whose differences are all exact: multiples of one number within a range. Then there is nothing to guard,
 /// but every value has to be looked at.
-pub(crate) struct Unguarded<const LIMITS: bool>;
+/// Without `CARE` there is no mask, and no score reaches the limit where the rule takes the centre.
+pub(crate) struct Unguarded<const CARE: bool>;
 
-impl<S: Simd, const LIMITS: bool> Guard<S> for Unguarded<LIMITS> {
+impl<S: Simd, const CARE: bool> Guard<S> for Unguarded<CARE> {
     type Gaps = ();
     // The bits that were lost to rounding, and the highest bits.
     type Watch = [S::F32; 2];
     const GAPS: usize = 0;
-    const LIMITS: bool = LIMITS;
-    const MASKED: bool = false;
+    const LIMITS: bool = CARE;
+    const MASKED: bool = CARE;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {

@@ -1,39 +1,62 @@
 //! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
 
-use crate::simd::{Simd, Vector, prefetch};
+use crate::simd::{Simd, Vector};
+use crate::steepest::border::prefetch_row;
 use crate::steepest::job::Job;
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
 use crate::steepest::shared::position;
 use crate::volume::{Element, ElementType, VolumeMut};
 
-/// Slopes from the winning differences and classes, in whole vectors. Weights are selected and not looked up: the
-/// gathers took as long as all the rest.
-#[inline(always)]
-pub(crate) fn slopes_of<S: Simd>(
-    simd: S,
-    weights: &[f64; 8],
-    isotropic: bool,
-    [differences, classes]: [&[f32]; 2],
-    slopes: &mut [f64],
-) {
-    let rows = slopes.chunks_exact_mut(S::F32::LANES).zip(differences.chunks_exact(S::F32::LANES));
-    for ((slopes, differences), classes) in rows.zip(classes.chunks_exact(S::F32::LANES)) {
-        // SAFETY: the chunks have as many elements as a vector has lanes.
-        let [differences, classes] =
-            [differences, classes].map(|row| unsafe { S::widen(S::F32::load(simd, row.as_ptr())) });
-        for half in 0..2 {
-            let splat = |value| S::F64::splat(simd, value);
-            let mut weight = splat(weights[7]);
-            let others: &[usize] = if isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
-            for &class in others {
-                weight = splat(weights[class]).select(classes[half].eq(splat(class as f64)), weight);
+/// The winning differences and classes of a row, from which its slopes are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub weights: &'a [f64; 8],
+    pub isotropic: bool,
+    /// In whole vectors.
+    pub differences: &'a [f32],
+    pub classes: &'a [f32],
+}
+
+impl Found<'_> {
+    /// The slopes of the vector from voxel `x` on, in halves. Weights are selected and not looked up: the gathers took as
+    /// long as all the rest.
+    #[inline(always)]
+    fn halves<S: Simd>(&self, simd: S, x: usize) -> [S::F64; 2] {
+        let lanes = S::F32::LANES;
+        let (differences, classes) = (&self.differences[x..][..lanes], &self.classes[x..][..lanes]);
+        // SAFETY: the slices have as many elements as a vector has lanes.
+        let (differences, classes) =
+            unsafe { (S::F32::load(simd, differences.as_ptr()), S::F32::load(simd, classes.as_ptr())) };
+        let (mut differences, classes) = (S::widen(differences), S::widen(classes));
+        for (difference, class) in differences.iter_mut().zip(classes) {
+            let mut weight = S::F64::splat(simd, self.weights[7]);
+            let others: &[usize] = if self.isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
+            for &other in others {
+                let here = class.eq(S::F64::splat(simd, other as f64));
+                weight = S::F64::splat(simd, self.weights[other]).select(here, weight);
             }
+            *difference = difference.mul(weight);
+        }
+        differences
+    }
+
+    /// The slopes of a row, in whole vectors.
+    #[inline(always)]
+    pub fn slopes<S: Simd>(&self, simd: S, slopes: &mut [f64]) {
+        let n = self.differences.len();
+        for x in (0..n).step_by(S::F32::LANES) {
+            let [low, high] = self.halves(simd, x);
+            let slopes = &mut slopes[x..][..S::F32::LANES];
             // SAFETY: half a vector of f32 has as many lanes as one of f64.
-            unsafe { differences[half].mul(weight).store(slopes.as_mut_ptr().add(half * S::F64::LANES)) };
+            unsafe {
+                low.store(slopes.as_mut_ptr());
+                high.store(slopes.as_mut_ptr().add(S::F64::LANES));
+            }
         }
     }
 }
+
 impl Job<'_> {
     /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
     /// where they belong already.
@@ -86,7 +109,7 @@ impl Job<'_> {
 
     /// Label and slope of the voxels that the mask removes, from `start` on. Without a branch: masks are hard to foresee.
     #[inline(always)]
-    pub fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
+    fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
         let Some(mask) = self.source.mask else { return };
         let mut gathered = [0u8; PADDED];
         let mask = mask.row(start, labels.len(), &mut gathered);
@@ -98,6 +121,27 @@ impl Job<'_> {
                 *slope = if kept != 0 { *slope } else { 0.0 };
             }
         }
+    }
+
+    /// Writes the slopes of n voxels from `at` on, if they are adjacent f32, nothing has been taken out and nothing is to be
+    /// decided: at once, without a row of f64 between. Answers whether it could.
+    #[inline(always)]
+    pub fn write_slopes<S: Simd>(&self, simd: S, at: [usize; 3], n: usize, found: Found) -> bool {
+        let Some(slope) = &self.slope else { return true };
+        let adjacent = slope.element_type() == ElementType::F32 && slope.stride()[2] == 1;
+        if !adjacent || self.source.mask.is_some() || n < S::F32::LANES {
+            return false;
+        }
+        slope.prefetch_below(at, n);
+        // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
+        let to = unsafe { slope.at::<f32>(at) };
+        for vector in 0..n.div_ceil(S::F32::LANES) {
+            let x = position(vector, S::F32::LANES, n);
+            let [low, high] = found.halves(simd, x);
+            // SAFETY: x and a vector end within n.
+            unsafe { S::narrow(low, high).store(to.add(x)) };
+        }
+        true
     }
 
     pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
@@ -127,9 +171,7 @@ impl VolumeMut<'_> {
             let size = self.element_type().size();
             // SAFETY: the voxel below lies within the shape.
             let start = unsafe { self.at_bytes([at[0] + 1, at[1], at[2]]) };
-            for line in (0..n * size).step_by(64) {
-                prefetch(start.wrapping_add(line));
-            }
+            prefetch_row(start, n * size);
         }
     }
 

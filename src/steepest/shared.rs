@@ -52,7 +52,8 @@ pub(crate) struct Step<'a, L> {
     pub plane: usize,
     /// Voxels in a row. Its last vector is moved back to end with it; a row shorter than a vector has one.
     pub width: usize,
-    /// Some voxels may have no neighbour at all in a class.
+    /// Some voxels may have no neighbour at all in a class, or be taken out themselves: then their label is
+    /// `LABEL_MASKED`.
     pub gaps: bool,
     pub exact: &'a Exact,
     /// Where the rows of output go.

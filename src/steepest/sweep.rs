@@ -21,7 +21,7 @@ use crate::steepest::float::Float;
 use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
-use crate::steepest::output::slopes_of;
+use crate::steepest::output::Found;
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
 use crate::volume::ElementType;
@@ -108,8 +108,11 @@ impl Kernel for Task<'_> {
             (Way::Bytes, _) => {
                 march::<S, Bytes, false>(simd, job, block, &mut bytes, &mut rows);
             }
-            (Way::Words, _) => {
+            (Way::Words, false) => {
                 march::<S, Words, false>(simd, job, block, &mut single, &mut rows);
+            }
+            (Way::Words, true) => {
+                march::<S, Words, true>(simd, job, block, &mut single, &mut rows);
             }
             (Way::Float, false) => float::<S, true, false>(simd, job, block, single, rows),
             (Way::Float, true) => float::<S, true, true>(simd, job, block, single, rows),
@@ -231,9 +234,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         classes: rows.classes[row * LINE..].as_mut_ptr(),
     });
     let mut ahead = job.ahead([z, y, x]);
-    let masked = job.source.mask.is_some();
     let rows_skipped = (y[0]..y[1]).any(|y| job.skipped(1, y));
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
+    let no_face = faces.iter().flatten().all(|face| !(x[0]..x[1]).contains(face));
     // Skipped faces of a row of bytes, given its label at x[0].
     let clear = |labels: *mut u8| {
         for face in faces.into_iter().flatten() {
@@ -282,7 +285,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
         let decided = !seen.undecided && lines.moderate();
         let plane_skipped = job.skipped(0, z);
-        if plain && decided && !masked && !plane_skipped && !rows_skipped {
+        if plain && decided && !plane_skipped && !rows_skipped {
             // As below, with as little to ask as most steps need.
             for out in &out[..y[1] - y[0]] {
                 clear(out.labels);
@@ -295,11 +298,6 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 continue;
             }
             if plain {
-                if decided && masked {
-                    // SAFETY: the row's n labels are adjacent, and this task's alone.
-                    let labels = unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) };
-                    job.take_out([z, y, x[0]], labels, &mut []);
-                }
                 clear(out[row].labels);
                 if decided {
                     continue;
@@ -321,8 +319,16 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             } else {
                 if SLOPE {
                     let place = row * LINE..row * LINE + n.next_multiple_of(16);
-                    let found = [&rows.differences[place.clone()], &rows.classes[place]];
-                    slopes_of(simd, &table, weights.isotropic, found, rows.slopes);
+                    let found = Found {
+                        weights: &table,
+                        isotropic: weights.isotropic,
+                        differences: &rows.differences[place.clone()],
+                        classes: &rows.classes[place],
+                    };
+                    if decided && straight && no_face && job.write_slopes(simd, [z, y, x[0]], n, found) {
+                        continue;
+                    }
+                    found.slopes(simd, rows.slopes);
                 }
                 for (vector, &flags) in flags.iter().enumerate() {
                     let mut flags = flags;
