@@ -119,18 +119,12 @@ pub(crate) fn run<S: Send>(
     let helpers = threads.min(tasks).saturating_sub(1).min(MOST_HELPERS);
     let process = Process::current();
     let mut own = scratch()?;
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
+    let queue = Queue::new(tasks);
     let mut work_here = || -> Result<(), Error> {
         // Also on a panic in the callback or a task, the helpers must not run on.
-        let stop_helpers = StopOnDrop(&stop);
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            // A helper that panicked has set `stop`; its panic is handed on below.
-            if i >= tasks || stop.load(Ordering::Relaxed) {
-                std::mem::forget(stop_helpers);
-                return Ok(());
-            }
+        let stop_helpers = StopOnDrop(&queue);
+        // (Where a helper panicked there is no next task; its panic is handed on below.)
+        while let Some(i) = queue.next() {
             task(&mut own, i);
             let reported = reporter.tick(|| span[0] + (span[1] - span[0]) * (i as f64 / tasks as f64))?;
             if reported && helpers > 0 && Process::current() != process {
@@ -144,6 +138,8 @@ pub(crate) fn run<S: Send>(
                 ));
             }
         }
+        std::mem::forget(stop_helpers);
+        Ok(())
     };
     if helpers == 0 {
         work_here()?;
@@ -154,15 +150,11 @@ pub(crate) fn run<S: Send>(
         }
         let company =
             Company { process, pool: ManuallyDrop::new(pool(helpers)?), gate: Arc::new(Gate::default()) };
-        let (next, stop, task) = (&next, &stop, &task);
+        let (queue, task) = (&queue, &task);
         for scratch in &mut scratches {
             let help = move || {
-                let stop_all = StopOnDrop(stop);
-                while !stop.load(Ordering::Relaxed) {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= tasks {
-                        break;
-                    }
+                let stop_all = StopOnDrop(queue);
+                while let Some(i) = queue.next() {
                     task(scratch, i);
                 }
                 std::mem::forget(stop_all);
@@ -184,6 +176,30 @@ pub(crate) fn run<S: Send>(
     reporter.report(span[1])
 }
 
+/// The tasks of a run, in the order of their numbers.
+///
+/// Whoever takes one runs it, even if the run is stopped meanwhile: others may wait for its turn to be over (see
+/// [`Turns`]). So a stopped run gives out no number, and `next` is the only way to one.
+struct Queue {
+    next: AtomicUsize,
+    tasks: usize,
+    stopped: AtomicBool,
+}
+
+impl Queue {
+    fn new(tasks: usize) -> Self {
+        Queue { next: AtomicUsize::new(0), tasks, stopped: AtomicBool::new(false) }
+    }
+
+    fn next(&self) -> Option<usize> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let i = self.next.fetch_add(1, Ordering::Relaxed);
+        (i < self.tasks).then_some(i)
+    }
+}
+
 /// Turns for tasks that may only finish one after the other: who comes first is fixed by their numbers, not by
 /// who is faster.
 pub(crate) struct Turns(Vec<AtomicBool>);
@@ -194,7 +210,8 @@ impl Turns {
     }
 
     /// Waits until `task`, which must have been started, is over. Tasks of `run` start in the order of their
-    /// numbers, so waiting for lower ones always ends.
+    /// numbers, and those that have started end, if by a panic; so waiting for lower ones always ends where each task
+    /// first asks for its `over`.
     pub(crate) fn wait_for(&self, task: usize) {
         let mut tries = 0u32;
         while !self.0[task].load(Ordering::Acquire) {
@@ -293,11 +310,11 @@ impl Drop for Company {
 }
 
 /// Tells the other threads of a run to take no further task.
-struct StopOnDrop<'a>(&'a AtomicBool);
+struct StopOnDrop<'a>(&'a Queue);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stopped.store(true, Ordering::Relaxed);
     }
 }
 
@@ -352,5 +369,51 @@ impl Helpers {
         let pool = Arc::new(pool);
         *slot = Some(Arc::clone(&pool));
         Ok(pool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_run_gives_out_no_task() {
+        let queue = Queue::new(3);
+        assert_eq!(queue.next(), Some(0));
+        drop(StopOnDrop(&queue));
+        assert_eq!(queue.next(), None);
+        // What was given out and not run, somebody would wait for.
+        assert_eq!(queue.next.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_task_that_panics() {
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for round in 0..4000 {
+                let turns = Turns::new(64);
+                let all = AssertUnwindSafe(|| {
+                    run(
+                        8,
+                        64,
+                        &mut Reporter::new(None),
+                        [0.0, 1.0],
+                        || Ok(()),
+                        |(), i| {
+                            let _over = turns.over(i);
+                            (i.saturating_sub(9)..i).for_each(|earlier| turns.wait_for(earlier));
+                            if i == round % 64 {
+                                // (As `panic!`, but without a message for each.)
+                                resume_unwind(Box::new(round));
+                            }
+                        },
+                    )
+                });
+                assert!(catch_unwind(all).is_err());
+            }
+            done.send(()).expect("somebody waits");
+        });
+        let ended = finished.recv_timeout(Duration::from_secs(60));
+        assert!(ended.is_ok(), "a thread waits for a task that was never run");
     }
 }

@@ -306,6 +306,66 @@ fn almost_no_width_at_all() {
 }
 
 #[test]
+fn amplitudes_beyond_f32_are_infinite_or_cancel() {
+    let centers = array![[8.0, 8.0, 8.0], [8.0, 8.0, 30.0], [8.0, 8.0, 30.0], [8.0, 24.0, 20.0]];
+    // The second and the third cancel but for a half.
+    for amplitudes in [array![1e300, 1e300, -0.5e300, -1e300], array![1e39, 1e39, -0.5e39, -1e39]] {
+        for (isa, support, sampling) in combinations() {
+            let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.0)).unwrap();
+            let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+            for accumulate in [false, true] {
+                let mut grid = Array3::<f32>::zeros((17, 33, 47));
+                let sum = SumGaussians::new().isa(isa).support(support).sampling(sampling);
+                sum.accumulate(accumulate).sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
+                let what = format!("{isa:?}, {support:?}, {sampling:?}, {:e}", amplitudes[0]);
+                assert!(grid.iter().all(|value| !value.is_nan()), "{what}");
+                let infinite = amplitudes[0] == 1e300;
+                let high = if infinite { f32::INFINITY } else { 3e38 };
+                assert!(grid[[8, 8, 8]] >= high && grid[[8, 24, 20]] <= -high, "{what}");
+                assert!(grid[[8, 8, 30]] > if infinite { 3e38 } else { 1e38 }, "{what}");
+                assert_eq!(grid[[8, 24, 4]], 0.0, "{what}");
+                assert_eq!(grid[[0, 0, 0]], 0.0, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_keeps_no_voxel_sets_no_scale() {
+    // The narrow ones lie between the voxels, the last far outside; alone they would be 1e120 and more high.
+    let centers = array![[4.5, 4.0, 4.0], [4.0, 5.0, 6.0], [4.0, 4.0, 5.5], [90.0, 4.0, 4.0]];
+    let sigmas = array![1e-60, 1.3, 1e-60, 1e-40];
+    for (isa, support, _) in combinations() {
+        for (normalization, order) in [
+            (Normalization::Integral, [0, 1, 2, 3]),
+            (Normalization::Integral, [1, 2, 0, 3]),
+            (Normalization::Reference, [3, 2, 1, 0]),
+        ] {
+            let mut grids = [Array3::<f32>::zeros((9, 10, 11)), Array3::<f32>::zeros((9, 10, 11))];
+            let alone = [1];
+            for (grid, chosen) in grids.iter_mut().zip([&order[..], &alone[..]]) {
+                let centers = centers.select(ndarray::Axis(0), chosen);
+                let sigmas = sigmas.select(ndarray::Axis(0), chosen);
+                let gaussians = Gaussians::new(centers.view(), Sigmas::PerCenter(sigmas.view())).unwrap();
+                let sum = SumGaussians::new().isa(isa).support(support).normalization(normalization);
+                sum.sum(&gaussians, Grid::new(grid, [0.0; 3], [1.0; 3])).unwrap();
+            }
+            let [all, one] = grids;
+            assert!(one[[4, 5, 6]] > 0.02);
+            for (a, b) in all.iter().zip(&one) {
+                assert!((a - b).abs() <= 1e-5 * b, "{isa:?}, {support:?}: {a} for {b}");
+            }
+        }
+    }
+}
+
+/// Every tier with every support and sampling.
+fn combinations() -> impl Iterator<Item = (Isa, Support, Sampling)> {
+    let each = |isa| SUPPORTS.into_iter().flat_map(move |a| SAMPLINGS.into_iter().map(move |b| (isa, a, b)));
+    Isa::supported().flat_map(each)
+}
+
+#[test]
 fn overflowing_weights_are_named() {
     let mut random = Random(8);
     let centers = Array2::from_shape_fn((500, 3), |_| random.below(5) as f64);

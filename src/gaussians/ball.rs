@@ -2,8 +2,8 @@
 //!
 //! The voxels that a row keeps are a run, from ⌈m − s⌉ to ⌊m + s⌋, where m is the centre's place along x and s the root of
 //! what z and y leave of R². That takes a few operations for many rows at once. In f32 the ends are right but where one
-//! is so near to a whole number that rounding may decide; then, of some hundred Gaussians once, the squares themselves
-//! are compared in f64. So what is kept is what the definition keeps.
+//! is so near to a whole number that rounding may decide; then the squares themselves are compared in f64, of these rows
+//! alone. So what is kept is what the definition keeps.
 //!
 //! Only for tiles that are not long.
 
@@ -99,7 +99,8 @@ impl<'m, T: Real> Ball<'m, T> {
         let scale = splat(scale);
         // Rounded to the nearest whole number, these end at the one below.
         let (up, down) = (splat(half + middle[2] - 0.5 + wrong), splat(half - middle[2] - 0.5 + wrong));
-        let near = if rough { splat(1.0) } else { splat(2.0 * wrong - 0.5) };
+        let near = splat(2.0 * wrong - 0.5);
+        let all = if rough { (1 << (2 * lanes)) - 1 } else { 0 };
 
         let [planes, rows, columns] = self.layers.clone();
         assert!(planes.end * block[0] <= T::TILE[0] && rows.end * block[1] <= T::TILE[1] && slot < T::PACK);
@@ -125,7 +126,7 @@ impl<'m, T: Real> Ball<'m, T> {
                 let root = S::narrow(left[0], left[1]).sqrt();
                 let (end, first) = (root.mul_add(scale, up), root.mul_add(scale, down));
                 let (end_whole, first_whole) = (end.round(), first.round());
-                let doubtful = end.sub(end_whole).min(first.sub(first_whole)).lt(near).bits() != 0;
+                let doubtful = end.sub(end_whole).min(first.sub(first_whole)).lt(near).bits() | all;
                 // SAFETY: the place is within the words of the Gaussian, and so are two groups of rows.
                 unsafe {
                     let to = self.words.as_mut_ptr().add(at + 2 * lanes * group);
@@ -135,34 +136,46 @@ impl<'m, T: Real> Ball<'m, T> {
                         run(before[last_word], behind[last_word], end_whole, first_whole, to);
                     }
                 }
-                if doubtful {
-                    for word in first_word..=last_word {
-                        let at = slot * words::<T>() + place::<S, T>(word, 2 * pair, group * lanes);
-                        let columns = columns.start.max(word * WORD)..columns.end.min((word + 1) * WORD);
-                        self.compare(simd, left, columns, at);
-                    }
+                if doubtful != 0 {
+                    let columns = columns.clone();
+                    let at = slot * words::<T>() + place::<S, T>(0, 2 * pair, group * lanes);
+                    self.compare(simd, left, doubtful, columns, at);
                 }
             }
         }
     }
 
-    /// Decides two groups of rows of a word by the squares.
+    /// Decides some rows by the squares, those of two groups whose bits are set. Their words begin `at` the first.
     #[inline(always)]
-    fn compare<S: Simd>(&mut self, simd: S, left: [S::F64; 2], columns: Range<usize>, at: usize) {
+    fn compare<S: Simd>(
+        &mut self,
+        simd: S,
+        left: [S::F64; 2],
+        mut rows: u32,
+        columns: Range<usize>,
+        at: usize,
+    ) {
         let lanes = S::F64::LANES;
         let squares = &self.squares[pack::row::<T, false>(2)..][..T::TILE[2]];
-        for (half, left) in left.into_iter().enumerate() {
-            let mut limits = [0.0; 8];
-            // SAFETY: the array holds the lanes of the widest tier.
-            unsafe { left.store(limits.as_mut_ptr()) };
-            for (row, &limit) in limits[..lanes].iter().enumerate() {
+        let mut limits = [0.0; 16];
+        // SAFETY: the array holds the lanes of two vectors of the widest tier.
+        unsafe {
+            left[0].store(limits.as_mut_ptr());
+            left[1].store(limits.as_mut_ptr().add(lanes));
+        }
+        while rows != 0 {
+            let row = rows.trailing_zeros() as usize;
+            rows &= rows - 1;
+            let limit = S::F64::splat(simd, limits[row]);
+            for word in columns.start / WORD..columns.end.div_ceil(WORD) {
+                let columns = columns.start.max(word * WORD)..columns.end.min((word + 1) * WORD);
                 let mut bits = 0;
                 for v in columns.start / lanes..columns.end / lanes {
                     // SAFETY: the slice is a vector long.
                     let x = unsafe { S::F64::load(simd, squares[v * lanes..(v + 1) * lanes].as_ptr()) };
-                    bits |= x.le(S::F64::splat(simd, limit)).bits() << (v * lanes % WORD);
+                    bits |= x.le(limit).bits() << (v * lanes % WORD);
                 }
-                self.words[at + half * lanes + row] = bits;
+                self.words[at + word * word_step::<T>() + row] = bits;
             }
         }
     }

@@ -2,9 +2,8 @@
 //!
 //! Every centre has a home cell, a cube of 8 voxels or more around its nearest voxel (outside a clipped grid: the
 //! nearest voxel of the grid; on a periodic axis: its image in the grid). A tile finds its Gaussians in the
-//! cells within the largest reach, and tests each. So that a few wide Gaussians do not make that reach large
-//! for all, centres are first divided into classes by the power of two of their reach, each with cells of its
-//! own. Neighbours in the sorted order are neighbours in space, which is what makes packs of Gaussians dense.
+//! cells within the largest reach of a class, and tests each (see `classes.rs` and `candidates.rs`). Neighbours in the
+//! sorted order are neighbours in space, which is what makes packs of Gaussians dense.
 //!
 //! The sort runs in chunks on all threads; its result does not depend on their number.
 
@@ -17,28 +16,14 @@ use crate::simd;
 use crate::threads::{self, Reporter};
 
 use super::Normalization;
+use super::batch::{LEAST_EXPONENT, WIDEST_REACH};
+use super::cells::{Cells, Histogram};
+use super::classes::{Class, classes};
 use super::corners::Corners;
 use super::input::Gaussians;
-use super::lines::{LEAST_EXPONENT, WIDEST_REACH};
 use super::mass;
-use super::sort::{
-    Cells, Chunk, Histogram, LEVELS, MOST_CELLS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts,
-    zeros,
-};
+use super::sort::{Chunk, LEVELS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros};
 use super::support::{Axis, Rules};
-
-/// Centres whose reach has the same power of two.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Class {
-    pub(super) first_cell: usize,
-    pub(super) cells: [usize; 3],
-    /// A cell has 2^shift voxels a side.
-    pub(super) shift: u32,
-    /// The largest reach along each axis, in voxels.
-    pub(super) reach: [f64; 3],
-    /// Centres, once sorted.
-    pub(super) count: usize,
-}
 
 /// The reaches of all supports, in voxels.
 #[derive(Debug, Clone, Copy)]
@@ -49,18 +34,18 @@ pub(super) struct Widths {
 }
 
 pub(super) struct Bins<'a> {
-    sort: Sort<'a>,
+    pub(super) sort: Sort<'a>,
     /// The centres, cell by cell, in the kernel's axis order. (Reading them out of order from the caller's
     /// array, through sorted row numbers, took two to three times as long over all.)
-    positions: Vec<[f64; 3]>,
+    pub(super) positions: Vec<[f64; 3]>,
     /// Their rows in the caller's arrays; only where sigmas differ.
     rows: Vec<usize>,
     /// Their A·N; only where these differ, else all are the peak.
     weights: Vec<f64>,
     shared_weight: f64,
     /// Where the centres of a cell begin; one more at the end.
-    starts: Vec<usize>,
-    classes: Vec<Class>,
+    pub(super) starts: Vec<usize>,
+    pub(super) classes: Vec<Class>,
     /// The tiles that own them, if they are sorted by their lower corners.
     pub corners: Option<Corners>,
     widths: Widths,
@@ -72,7 +57,7 @@ pub(super) struct Bins<'a> {
     pub reached: [[f64; 3]; 2],
     /// An estimate of the grid updates to come.
     pub updates: f64,
-    /// The same in whole blocks of `tile.rs`.
+    /// The same in whole blocks of `blocks.rs`.
     pub blocks: f64,
 }
 
@@ -283,7 +268,7 @@ impl<'a> Bins<'a> {
         peak && self.lines_are_exact()
     }
 
-    /// Whether the factors of `lines.rs` can be used in tiles of packs.
+    /// Whether the factors of `batch.rs` can be used in tiles of packs.
     pub(super) fn lines_can_serve(&self, tile: [usize; 3]) -> bool {
         let one_image = (0..3).all(|j| {
             let axis = &self.sort.axes[j];
@@ -347,129 +332,6 @@ impl<'a> Bins<'a> {
     pub(super) fn weight(&self, place: usize) -> f64 {
         if self.weights.is_empty() { self.shared_weight } else { self.weights[place] }
     }
-
-    /// The ranges of places that may reach the tile, in a fixed order.
-    pub(super) fn runs(&self, axes: &[Axis; 3], start: [usize; 3], extent: [usize; 3], runs: &mut Vec<Run>) {
-        runs.clear();
-        for (class_index, class) in self.classes.iter().enumerate() {
-            let near = [0, 1, 2].map(|j| class.near(j, &axes[j], start[j], extent[j]));
-            for z in near[0].iter().flat_map(Range::clone) {
-                for y in near[1].iter().flat_map(Range::clone) {
-                    let row = class.first_cell + (z * class.cells[1] + y) * class.cells[2];
-                    for x in near[2].iter().filter(|x| !x.is_empty()) {
-                        let places = self.starts[row + x.start]..self.starts[row + x.end];
-                        match runs.last_mut() {
-                            Some(last) if last.places.end == places.start && last.class == class_index => {
-                                last.places.end = places.end;
-                            }
-                            _ if !places.is_empty() => runs.push(Run { places, class: class_index }),
-                            _ => {}
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Neighbours in the sorted order, of one class.
-#[derive(Debug, Clone)]
-pub(super) struct Run {
-    places: Range<usize>,
-    class: usize,
-}
-
-/// The centres of some runs that may reach a tile, in their order.
-///
-/// The runs hold up to twice as many as reach the tile, in no order that a branch predictor could learn. So a
-/// batch is sifted first, without branches and by the class's largest reach.
-pub(super) struct Candidates<'b> {
-    bins: &'b Bins<'b>,
-    /// What is left of the runs, and how much of the first of them is done.
-    runs: &'b [Run],
-    sifted: usize,
-    batch: [usize; BATCH],
-    next: usize,
-    len: usize,
-    /// The middle of the tile, and half its extent, in voxels.
-    middle: [f64; 3],
-    half: [f64; 3],
-}
-
-const BATCH: usize = 256;
-
-impl<'b> Candidates<'b> {
-    pub(super) fn new(bins: &'b Bins<'b>, runs: &'b [Run], start: [usize; 3], extent: [usize; 3]) -> Self {
-        let half = extent.map(|n| 0.5 * (n - 1) as f64);
-        let middle = [0, 1, 2].map(|j| start[j] as f64 + half[j]);
-        Candidates { bins, runs, sifted: 0, batch: [0; BATCH], next: 0, len: 0, middle, half }
-    }
-
-    /// The place of the next.
-    #[inline(always)]
-    pub(super) fn next(&mut self) -> Option<usize> {
-        while self.next == self.len {
-            let (run, rest) = self.runs.split_first()?;
-            let from = run.places.start + self.sifted;
-            let places = from..run.places.end.min(from + BATCH);
-            self.sifted += BATCH;
-            if places.end == run.places.end {
-                (self.runs, self.sifted) = (rest, 0);
-            }
-            self.sift(places, run.class);
-        }
-        self.next += 1;
-        Some(self.batch[self.next - 1])
-    }
-
-    #[inline(always)]
-    fn sift(&mut self, places: Range<usize>, class: usize) {
-        let (axes, class) = (self.bins.sort.axes, &self.bins.classes[class]);
-        // A little more than the largest reach, for what the fold loses.
-        let limit = [0, 1, 2].map(|j| (self.half[j] + class.reach[j]) * (1.0 + 1e-12) + 1e-6);
-        let period = [0, 1, 2].map(|j| if axes[j].periodic { axes[j].n as f64 } else { 0.0 });
-        let inverse_period = [0, 1, 2].map(|j| if axes[j].periodic { axes[j].inverse_period } else { 0.0 });
-        let positions = &self.bins.positions[places.clone()];
-        (self.next, self.len) = (0, 0);
-        for (place, position) in places.zip(positions) {
-            let mut near = true;
-            for j in 0..3 {
-                let from_middle = axes[j].index(position[j]) - self.middle[j];
-                // The nearest of the periodic images. Adding and taking away 1.5·2^52 rounds.
-                let image =
-                    (from_middle * inverse_period[j] + 6_755_399_441_055_744.0) - 6_755_399_441_055_744.0;
-                near &= (from_middle - image * period[j]).abs() <= limit[j];
-            }
-            self.batch[self.len] = place;
-            self.len += usize::from(near);
-        }
-    }
-}
-
-impl Class {
-    /// The cells along axis j, one or two ranges, that have centres within reach of a tile.
-    fn near(&self, j: usize, axis: &Axis, start: usize, extent: usize) -> [Range<usize>; 2] {
-        let cells = self.cells[j];
-        // One voxel more on each side: homes are rounded.
-        let low = (start as f64 - self.reach[j]).floor() - 1.0;
-        let high = ((start + extent - 1) as f64 + self.reach[j]).ceil() + 1.0;
-        let last = (axis.n - 1) as f64;
-        if !axis.periodic {
-            return [low.max(0.0) as usize >> self.shift..(high.min(last) as usize >> self.shift) + 1, 0..0];
-        }
-        if high - low >= last {
-            return [0..cells, 0..0];
-        }
-        let n = axis.n as i64;
-        let fold = |voxel: f64| (voxel as i64).rem_euclid(n) as usize;
-        let (low, high, wrapped) = (fold(low), fold(high), fold(low) > fold(high));
-        let (low, high) = (low >> self.shift, high >> self.shift);
-        match wrapped {
-            false => [low..high + 1, 0..0],
-            true if high < low => [0..high + 1, low..cells],
-            true => [0..cells, 0..0],
-        }
-    }
 }
 
 /// Runs the passes of the sort.
@@ -497,35 +359,4 @@ impl Passes<'_, '_> {
             },
         )
     }
-}
-
-/// The classes that have centres, and for each level its class.
-fn classes(axes: &[Axis; 3], chunks: &mut [Mutex<Chunk>]) -> (Vec<Class>, [usize; LEVELS]) {
-    let mut levels = [0usize; LEVELS];
-    for chunk in get(chunks) {
-        for (sum, count) in levels.iter_mut().zip(&chunk.levels) {
-            *sum += count;
-        }
-    }
-    let total: usize = levels.iter().sum();
-    let (mut classes, mut class_of, mut first_cell) = (Vec::new(), [0; LEVELS], 0);
-    for (level, &count) in levels.iter().enumerate().filter(|(_, count)| **count > 0) {
-        class_of[level] = classes.len();
-        // Half a cell a centre and a few for small numbers, of which each class has its share.
-        let share = count as f64 / total as f64;
-        let most = (count / 2).min((share * MOST_CELLS as f64) as usize) + 4096 / LEVELS;
-        let most = if total == count { (count / 2 + 4096).min(MOST_CELLS) } else { most };
-        let mut shift = 3;
-        let cells = loop {
-            let cells = [0, 1, 2].map(|j| ((axes[j].n - 1) >> shift) + 1);
-            let product = cells.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-            if product.is_some_and(|product| product <= most) {
-                break cells;
-            }
-            shift += 1;
-        };
-        classes.push(Class { first_cell, cells, shift, reach: [0.0; 3], count: 0 });
-        first_cell += cells.iter().product::<usize>();
-    }
-    (classes, class_of)
 }

@@ -10,7 +10,7 @@ use crate::simd::exp::{exp2_f64, exp2_split_f32};
 use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
-use super::lines::Batch;
+use super::batch::Batch;
 use super::voxel::{Means, Way};
 
 /// log2(e) − its f64.
@@ -200,8 +200,8 @@ impl Real for f32 {
     }
 
     fn scale(peak: f64) -> i32 {
-        // Times the three factors' biases: peaks near 2^63. The inverse must be an f32.
-        (-exponent(peak)).clamp(-190, 63)
+        // Times the three factors' biases: peaks near 2^63.
+        (-exponent(peak)).clamp(-1022, 63)
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Many narrow Gaussians: halo tiles.
 //!
-//! With supports of a few voxels the blocks of `tile.rs` are mostly zeros, and a Gaussian at a tile's edge is made
+//! With supports of a few voxels the blocks of `blocks.rs` are mostly zeros, and a Gaussian at a tile's edge is made
 //! again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
 //! added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops over its rows
 //! have lengths known at compile time:
@@ -27,10 +27,10 @@ use crate::simd::{self, Kernel, Simd, Vector};
 use crate::threads::{self, Reporter, Turns};
 use crate::volume::ElementType;
 
+use super::batch::{self, BATCH, Batch, LEAST_EXPONENT, Place};
 use super::bins::Widths;
 use super::corners::Corners;
 use super::factors::{Real, Splats, power_of_two};
-use super::lines::{self, BATCH, Batch, LEAST_EXPONENT, Place};
 use super::output::{Job, Merge};
 use super::sort::MOST_CELLS;
 use super::support::{Axis, Rules};
@@ -156,7 +156,7 @@ impl<T: Real> AddPiece<'_, '_, T> {
         let tile = Place { first, last: TILE, pitch: [ROWS * ROW, ROW, 1] };
         let mut batch = Batch::new();
         let shared = bins.shared_sigma();
-        let mut shapes = lines::shapes(simd, axes, rules, shared.unwrap_or([1.0; 3]));
+        let mut shapes = batch::shapes(simd, axes, rules, shared.unwrap_or([1.0; 3]));
         if let Some(sigma) = shared {
             (0..BATCH).for_each(|i| batch.set_sigma(i, axes, rules, sigma));
         }
@@ -172,7 +172,7 @@ impl<T: Real> AddPiece<'_, '_, T> {
             batch.take_halo(simd, axes, bins, places.clone(), &tile);
             for (i, place) in places.clone().enumerate() {
                 if shared.is_none() && size_of::<T>() == 8 {
-                    shapes = lines::shapes(simd, axes, rules, bins.sigma(place));
+                    shapes = batch::shapes(simd, axes, rules, bins.sigma(place));
                 }
                 make::<S, T>(simd, &batch, &shapes, i, &mut factors.0[i]);
             }

@@ -4,14 +4,19 @@
 #![allow(clippy::needless_range_loop)]
 
 mod ball;
+mod batch;
 mod bins;
+mod blocks;
+mod candidates;
+mod cells;
+mod classes;
 mod corners;
 mod factors;
+mod filling;
 mod halo;
 mod input;
 mod lattice;
 mod limits;
-mod lines;
 mod mass;
 mod options;
 mod output;
@@ -26,7 +31,6 @@ mod voxel;
 
 use crate::error::{Error, ErrorKind};
 use crate::isa::Isa;
-use crate::simd;
 use crate::threads::{self, Progress, Reporter};
 use crate::volume::{ElementType, VolumeMut};
 
@@ -36,9 +40,8 @@ pub use options::{Normalization, Sampling, Support};
 use bins::Bins;
 use factors::Real;
 use output::Job;
-use pack::sides;
 use support::{Axis, Rules};
-use tile::{Scratch, SumTile};
+use tile::sum_tiles;
 
 /// A grid to be filled: voxel `[i, j, k]` lies at `origin + [i, j, k]·spacing`.
 #[derive(Debug)]
@@ -334,25 +337,6 @@ impl<'a> SumGaussians<'a> {
     }
 }
 
-/// The sum tile by tile. With PARTS it is added to the grid.
-fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
-    job: &Job<T>,
-    isa: Isa,
-    threads: usize,
-    reporter: &mut Reporter,
-    span: [f64; 2],
-) -> Result<(), Error> {
-    let sides = sides::<T, LONG>();
-    let (first, count) = tiles(&job.axes, sides, PARTS.then_some(job.bins.reached));
-    let tasks = count.iter().product();
-    let scratch = || Scratch::new(job.rules.support);
-    threads::run(threads, tasks, reporter, span, scratch, |scratch, i| {
-        let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
-        let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * sides[j]);
-        simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, scratch });
-    })
-}
-
 /// Grid updates that take about as long as waking another thread.
 const SMALL_WORK: f64 = 200_000.0;
 
@@ -368,23 +352,6 @@ const LARGE_GRID: f64 = (32u64 << 20) as f64;
 
 /// Centres a voxel below which it matters more than how many tiles a centre reaches.
 const SPARSE: f64 = 5e-4;
-
-/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given.
-fn tiles(axes: &[Axis; 3], sides: [usize; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usize; 3]) {
-    let mut first = [0; 3];
-    let mut count = [0, 1, 2].map(|j: usize| axes[j].n.div_ceil(sides[j]));
-    if let Some([low, high]) = reached {
-        for j in 0..3 {
-            let last = (axes[j].n - 1) as f64;
-            if low[j] > high[j] {
-                return ([0; 3], [0; 3]);
-            }
-            first[j] = low[j].clamp(0.0, last) as usize / sides[j];
-            count[j] = high[j].clamp(0.0, last) as usize / sides[j] + 1 - first[j];
-        }
-    }
-    (first, count)
-}
 
 fn check_axis(axis: usize, origin: f64, spacing: f64, n: usize) -> Result<(), Error> {
     let error = |text: String| Err(Error::new(ErrorKind::Value, text));

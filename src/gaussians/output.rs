@@ -3,7 +3,7 @@
 use crate::simd::{Kernel, Mask, Simd, Vector};
 
 use super::bins::Bins;
-use super::factors::{Real, power_of_two};
+use super::factors::{Real, exponent, power_of_two};
 use super::support::{Axis, Rules};
 
 /// The whole call, as every tile sees it. Axes are in the kernel's order: the last has the smallest stride.
@@ -40,8 +40,8 @@ impl<T: Real> Job<'_, T> {
         }
         let lanes = <T::Vector<S>>::LANES;
         let step = self.stride[2];
-        let unscale = T::from_f64(power_of_two(-self.scale - 3 * T::BIAS));
-        let factor = <T::Vector<S>>::splat(simd, unscale);
+        let [unscale, more] = self.unscale();
+        let [factor, factor_more] = [unscale, more].map(|value| <T::Vector<S>>::splat(simd, value));
         let zero = <T::Vector<S>>::splat(simd, T::ZERO);
         for z in 0..extent[0] {
             if buffer.is_none() && step == 1 && self.stride[1] == extent[2] as isize {
@@ -76,7 +76,7 @@ impl<T: Real> Job<'_, T> {
                     // SAFETY: a vector within the buffer's row and the grid's row.
                     unsafe {
                         let to = row.add(x);
-                        let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor);
+                        let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor).mul(factor_more);
                         if !self.accumulate {
                             sum.store(to);
                         } else if sum.eq(zero).not().bits() != 0 {
@@ -91,17 +91,21 @@ impl<T: Real> Job<'_, T> {
                     // SAFETY: the voxel lies within the grid.
                     unsafe {
                         let to = row.offset(x as isize * step);
-                        *to = if self.accumulate { *to + sum * unscale } else { sum * unscale };
+                        let sum = sum * unscale * more;
+                        *to = if self.accumulate { *to + sum } else { sum };
                     }
                 }
             }
         }
     }
 
-    /// What sums are multiplied by on their way into the grid.
+    /// What sums are multiplied by on their way into the grid: two powers of two. The second is 1 but where an f32 grid is
+    /// to hold peaks near 2^190 and above. Then a zero stays zero, and what is 1e-38 of the peak is infinite.
     #[inline(always)]
-    fn unscale(&self) -> T {
-        T::from_f64(power_of_two(-self.scale - 3 * T::BIAS))
+    fn unscale(&self) -> [T; 2] {
+        let (both, most) = (-self.scale - 3 * T::BIAS, exponent(T::MAX));
+        let first = both.min(most);
+        [first, (both - first).min(most)].map(|e| T::from_f64(power_of_two(e)))
     }
 
     /// Sets some planes to zero.
@@ -140,7 +144,8 @@ impl<T: Real> Job<'_, T> {
     #[inline(always)]
     unsafe fn add_row<S: Simd>(&self, simd: S, [z, y, x]: [usize; 3], sums: &[T]) {
         let lanes = <T::Vector<S>>::LANES;
-        let unscale = self.unscale();
+        // (Halo tiles are not for peaks so high that the second is not 1.)
+        let [unscale, _] = self.unscale();
         let factor = <T::Vector<S>>::splat(simd, unscale);
         let offset = z as isize * self.stride[0] + y as isize * self.stride[1] + x as isize * self.stride[2];
         let mut i = 0;

@@ -4,9 +4,9 @@
 use crate::simd::{self, Kernel, Simd, Vector};
 
 use super::ball::Ball;
+use super::batch::Batch;
 use super::factors::{Profile, Real, Splats, power_of_two};
 use super::lattice::wide_images;
-use super::lines::Batch;
 use super::support::{Axis, Rules, Span};
 use super::voxel::Means;
 use super::{Sampling, Support};
@@ -120,18 +120,21 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
             let weights = <T::Vector<S>>::splat(simd, weight);
             let lanes = <T::Vector<S>>::LANES;
-            for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
-                let first = images.first + (v * lanes) as f64;
-                let mut factor = T::factors(simd, &splats, first);
-                for image in 1..images.count {
-                    factor = factor.add(T::factors(simd, &splats, first + image as f64 * axis.n as f64));
+            let row = &mut self.factors[at..at + sides::<T, LONG>()[j]];
+            // Image by image, so that the factors are written out once: twice, they had too few registers.
+            for image in 0..images.count {
+                let first = images.first + image as f64 * axis.n as f64;
+                for v in lattice.start / lanes..lattice.end.div_ceil(lanes) {
+                    let mut factor = T::factors(simd, &splats, first + (v * lanes) as f64).mul(weights);
+                    let to = row[v * lanes..(v + 1) * lanes].as_mut_ptr();
+                    // SAFETY: the slice is a vector long.
+                    unsafe {
+                        if image > 0 {
+                            factor = factor.add(<T::Vector<S>>::load(simd, to));
+                        }
+                        factor.store(to);
+                    }
                 }
-                // SAFETY: row j of Gaussian `slot` has sides::<T, LONG>()[j] elements, of which these are `lanes`.
-                unsafe {
-                    factor
-                        .mul(weights)
-                        .store(self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr().add(v * lanes))
-                };
             }
             if rules.support == Support::Ball {
                 let (row, lanes) = (self.ball.row(j), S::F64::LANES);

@@ -22,18 +22,58 @@
 //! memory, is slower than a mask from memory by half a row.) Packs of half the size, blocks of half the size gained nothing.
 
 use crate::error::Error;
-use crate::simd::{Kernel, Simd, Vector};
+use crate::isa::Isa;
+use crate::simd::{self, Kernel, Simd, Vector};
+use crate::threads::{self, Reporter};
 
 use super::Support;
 use super::ball::Ball;
-use super::bins::{Candidates, Run};
+use super::blocks::{add, clear};
+use super::candidates::{Candidates, Run};
 use super::factors::{Real, power_of_two};
-use super::lines::{BATCH, Batch};
+use super::filling::{Lines, fill};
 use super::output::Job;
-use super::pack::{self, Images, Pack, images, sides};
+use super::pack::{self, Pack, sides};
+use super::support::Axis;
+
+/// The sum tile by tile. With PARTS it is added to the grid.
+pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
+    job: &Job<T>,
+    isa: Isa,
+    threads: usize,
+    reporter: &mut Reporter,
+    span: [f64; 2],
+) -> Result<(), Error> {
+    let sides = sides::<T, LONG>();
+    let (first, count) = tiles(&job.axes, sides, PARTS.then_some(job.bins.reached));
+    let tasks = count.iter().product();
+    let scratch = || Scratch::new(job.rules.support);
+    threads::run(threads, tasks, reporter, span, scratch, |scratch, i| {
+        let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
+        let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * sides[j]);
+        simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, scratch });
+    })
+}
+
+/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given.
+fn tiles(axes: &[Axis; 3], sides: [usize; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usize; 3]) {
+    let mut first = [0; 3];
+    let mut count = [0, 1, 2].map(|j: usize| axes[j].n.div_ceil(sides[j]));
+    if let Some([low, high]) = reached {
+        for j in 0..3 {
+            let last = (axes[j].n - 1) as f64;
+            if low[j] > high[j] {
+                return ([0; 3], [0; 3]);
+            }
+            first[j] = low[j].clamp(0.0, last) as usize / sides[j];
+            count[j] = high[j].clamp(0.0, last) as usize / sides[j] + 1 - first[j];
+        }
+    }
+    (first, count)
+}
 
 /// Elements of a tile's buffer.
-const fn voxels<T: Real, const LONG: bool>() -> usize {
+pub(super) const fn voxels<T: Real, const LONG: bool>() -> usize {
     sides::<T, LONG>()[0] * sides::<T, LONG>()[1] * sides::<T, LONG>()[2]
 }
 
@@ -193,284 +233,5 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
                 }
             }
         }
-    }
-}
-
-/// Clears the blocks that a pack touches and none before it did. (To ask for their place in the grid meanwhile gained
-/// nothing.)
-#[inline(always)]
-fn clear<S: Simd, T: Real, const LONG: bool, const BZ: usize, const BY: usize>(
-    pack: &Pack<T, LONG>,
-    touched: &mut [[u64; 16]; 16],
-    buffer: &mut [T],
-) {
-    let (sides, lanes) = (sides::<T, LONG>(), <T::Vector<S>>::LANES);
-    for z in 0..sides[0] / BZ {
-        for y in 0..sides[1] / BY {
-            let rows = pack.touched[0][z] & pack.touched[1][y];
-            if rows == 0 {
-                continue;
-            }
-            for x in 0..sides[2] / lanes {
-                if rows & pack.touched[2][x] == 0 || touched[z][y] >> x & 1 != 0 {
-                    continue;
-                }
-                touched[z][y] |= 1 << x;
-                for row in (0..BZ * BY).map(|i| (z * BZ + i / BY) * sides[1] + y * BY + i % BY) {
-                    buffer[row * sides[2] + x * lanes..][..lanes].fill(T::ZERO);
-                }
-            }
-        }
-    }
-}
-
-/// Fills a pack with the Gaussians that come next.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn fill<S: Simd, T: Real, const LONG: bool>(
-    simd: S,
-    job: &Job<T>,
-    pack: &mut Pack<T, LONG>,
-    coming: &mut Candidates,
-    waiting: &mut Option<(usize, u64)>,
-    start: [usize; 3],
-    extent: [usize; 3],
-    scale: f64,
-) {
-    let Job { axes, rules, bins, .. } = job;
-    let first = start.map(|v| v as f64);
-    let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
-    while pack.len < T::PACK {
-        let (index, done) = match waiting.take() {
-            Some(next) => next,
-            None => match coming.next() {
-                Some(index) => (index, 0),
-                None => break,
-            },
-        };
-        let (center, sigma) = (bins.center(index), bins.sigma(index));
-        let spans = [0, 1, 2].map(|j| rules.span(&axes[j], center[j], sigma[j]));
-        let (Some(z), Some(y), Some(x)) = (
-            images(&axes[0], spans[0], first[0], last[0]),
-            images(&axes[1], spans[1], first[1], last[1]),
-            images(&axes[2], spans[2], first[2], last[2]),
-        ) else {
-            continue;
-        };
-        let mut reaching = [z, y, x];
-        if rules.support == Support::Ball {
-            // A box sums its images axis by axis; the images of a ball are Gaussians of their own.
-            let combinations = z.count * y.count * x.count;
-            if done + 1 < combinations {
-                *waiting = Some((index, done + 1));
-            }
-            let mut rest = done;
-            for j in 0..3 {
-                let Images { first, count } = reaching[j];
-                let image = (rest % count) as f64;
-                rest /= count;
-                reaching[j] = Images { first: first + image * axes[j].n as f64, count: 1 };
-            }
-        }
-        let weight = T::from_f64((bins.weight(index) * scale).clamp(-T::MAX, T::MAX));
-        for j in 0..3 {
-            let weight = if j == 0 { weight } else { T::from_f64(1.0) };
-            let (axis, span, images) = (&axes[j], spans[j], reaching[j]);
-            pack.fill(simd, rules, j, axis, center[j], sigma[j], span, images, extent[j], weight);
-        }
-        if rules.support == Support::Ball {
-            let middle = [0, 1, 2].map(|j| spans[j].middle - reaching[j].first);
-            pack.fill_ball(simd, rules, axes, middle, sigma);
-        }
-        pack.len += 1;
-    }
-}
-
-/// Batches of centres on their way into packs of f32.
-struct Lines {
-    batch: Batch,
-    places: [usize; BATCH],
-    next: usize,
-    len: usize,
-    shared: bool,
-}
-
-impl Lines {
-    #[inline(always)]
-    fn new<T: Real>(job: &Job<T>) -> Lines {
-        let mut batch = Batch::new();
-        let shared = job.bins.shared_sigma();
-        if let Some(sigma) = shared {
-            (0..BATCH).for_each(|i| batch.set_sigma(i, &job.axes, &job.rules, sigma));
-        }
-        Lines { batch, places: [0; BATCH], next: 0, len: 0, shared: shared.is_some() }
-    }
-
-    /// Fills a pack with the Gaussians that come next.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn fill<S: Simd, T: Real, const LONG: bool>(
-        &mut self,
-        simd: S,
-        job: &Job<T>,
-        pack: &mut Pack<T, LONG>,
-        coming: &mut Candidates,
-        start: [usize; 3],
-        extent: [usize; 3],
-        scale: f64,
-    ) {
-        let Job { axes, rules, bins, .. } = job;
-        while pack.len < T::PACK {
-            if self.next == self.len {
-                (self.next, self.len) = (0, 0);
-                while self.len < BATCH
-                    && let Some(place) = coming.next()
-                {
-                    if !self.shared {
-                        self.batch.set_sigma(self.len, axes, rules, bins.sigma(place));
-                    }
-                    self.places[self.len] = place;
-                    self.len += 1;
-                }
-                if self.len == 0 {
-                    break;
-                }
-                self.batch.take_pack(simd, axes, bins, &self.places[..self.len], start, extent);
-            }
-            let i = self.next;
-            self.next += 1;
-            let ends = [
-                self.batch.range(i, 0, extent[0]),
-                self.batch.range(i, 1, extent[1]),
-                self.batch.range(i, 2, extent[2]),
-            ];
-            if ends.iter().any(|(first, end)| first >= end) {
-                continue;
-            }
-            let weight = T::from_f64((bins.weight(self.places[i]) * scale).clamp(-T::MAX, T::MAX));
-            for j in 0..3 {
-                let weight = if j == 0 { weight } else { T::from_f64(1.0) };
-                pack.fill_line(simd, &self.batch, i, j, (ends[j].0, ends[j].1 - 1), weight);
-            }
-            if rules.support == Support::Ball {
-                let (center, sigma) = (bins.center(self.places[i]), bins.sigma(self.places[i]));
-                pack.fill_squares(simd, axes, center, &self.batch, i, ends);
-                let middle = [0, 1, 2].map(|j| axes[j].index(center[j]) - self.batch.tile_first(i, j));
-                pack.fill_ball(simd, rules, axes, middle, sigma);
-            }
-            pack.len += 1;
-        }
-    }
-}
-
-/// Adds a pack to the tile's buffer, block by block.
-#[inline(always)]
-fn add<S: Simd, T: Real, const LONG: bool, const BZ: usize, const BY: usize, const BALL: bool>(
-    simd: S,
-    pack: &Pack<T, LONG>,
-    limit: f64,
-    buffer: &mut [T],
-) {
-    let lanes = <T::Vector<S>>::LANES;
-    assert!(BY <= <S::F64 as Vector>::LANES);
-    assert!(buffer.len() >= voxels::<T, LONG>() && pack.factors.len() >= T::PACK * pack::rows::<T, LONG>());
-    assert!(!BALL || pack.ball.serves::<S>(BZ, BY));
-    let [touched_z, touched_y, touched_x] = &pack.touched;
-    for z in 0..sides::<T, LONG>()[0] / BZ {
-        if touched_z[z] == 0 {
-            continue;
-        }
-        for y in 0..sides::<T, LONG>()[1] / BY {
-            let touched_zy = touched_z[z] & touched_y[y];
-            if touched_zy == 0 {
-                continue;
-            }
-            for x in 0..sides::<T, LONG>()[2] / lanes {
-                let mut touched = touched_zy & touched_x[x];
-                if BALL && touched != 0 {
-                    touched = pack.ball.near(simd, [z, y, x], touched, limit);
-                }
-                if touched == 0 {
-                    continue;
-                }
-                let corner = [z * BZ, y * BY, x * lanes];
-                // SAFETY: the block lies within the tile, and the buffer's length was checked.
-                let block = unsafe {
-                    buffer.as_mut_ptr().add(
-                        (corner[0] * sides::<T, LONG>()[1] + corner[1]) * sides::<T, LONG>()[2] + corner[2],
-                    )
-                };
-                let mut sums = [[<T::Vector<S>>::splat(simd, T::ZERO); BY]; BZ];
-                for (dz, plane) in sums.iter_mut().enumerate() {
-                    for (dy, sum) in plane.iter_mut().enumerate() {
-                        // SAFETY: a row of the block.
-                        *sum = unsafe {
-                            <T::Vector<S>>::load(
-                                simd,
-                                block.add((dz * sides::<T, LONG>()[1] + dy) * sides::<T, LONG>()[2]),
-                            )
-                        };
-                    }
-                }
-                while touched != 0 {
-                    let slot = touched.trailing_zeros() as usize;
-                    touched &= touched - 1;
-                    // SAFETY: set bits are slots below T::PACK; the corner lies within the rows.
-                    let (gz, gy, gx) = unsafe { rows::<T, LONG, _>(pack.factors, slot, corner) };
-                    // SAFETY: as above.
-                    let gx = unsafe { <T::Vector<S>>::load(simd, gx) };
-                    let mut planes = [gx; BZ];
-                    for (dz, plane) in planes.iter_mut().enumerate() {
-                        // SAFETY: as above.
-                        *plane = gx.mul(<T::Vector<S>>::splat(simd, unsafe { *gz.add(dz) }));
-                    }
-                    let (kept, bit) = pack.ball.block::<S>(slot, corner);
-                    for dy in 0..BY {
-                        // SAFETY: as above.
-                        let g = <T::Vector<S>>::splat(simd, unsafe { *gy.add(dy) });
-                        for dz in 0..BZ {
-                            let sum = sums[dz][dy];
-                            sums[dz][dy] = if BALL {
-                                // SAFETY: a row of the block.
-                                let word = unsafe { &*kept.add(dz * S::F64::LANES + dy) };
-                                let mask = <T::Vector<S>>::mask(simd, word, bit);
-                                planes[dz].mul_add_where(mask, g, sum)
-                            } else {
-                                planes[dz].mul_add(g, sum)
-                            };
-                        }
-                    }
-                }
-                for (dz, plane) in sums.iter().enumerate() {
-                    for (dy, sum) in plane.iter().enumerate() {
-                        // SAFETY: a row of the block.
-                        unsafe {
-                            sum.store(block.add((dz * sides::<T, LONG>()[1] + dy) * sides::<T, LONG>()[2]))
-                        };
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A Gaussian's rows for z, y and x, from the corner on.
-///
-/// # Safety
-/// The table has rows for the slot, and the corner lies within the tile.
-#[inline(always)]
-unsafe fn rows<T: Real, const LONG: bool, E>(
-    table: &[E],
-    slot: usize,
-    corner: [usize; 3],
-) -> (*const E, *const E, *const E) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let first = table.as_ptr().add(slot * pack::rows::<T, LONG>());
-        (
-            first.add(corner[0]),
-            first.add(pack::row::<T, LONG>(1) + corner[1]),
-            first.add(pack::row::<T, LONG>(2) + corner[2]),
-        )
     }
 }

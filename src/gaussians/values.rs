@@ -75,7 +75,7 @@ impl Sort<'_> {
     }
 
     /// Whether no voxel of the grid is kept, or no image of one: then it does not matter how large the
-    /// normalised amplitude would be. Asked only of Gaussians so narrow that this overflows.
+    /// normalised amplitude would be. Asked only where it would be the largest so far, or overflows.
     #[cold]
     pub(super) fn adds_nothing(&self, center: [f64; 3], sigma: [f64; 3]) -> bool {
         let nearest = [0, 1, 2].map(|j| {

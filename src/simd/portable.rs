@@ -294,17 +294,24 @@ impl VectorF32 for f32x8 {
     }
     #[inline(always)]
     unsafe fn store_runs(self, end: Self, to: *mut u32) {
-        // The bits below the n-th are 2ⁿ − 1, here in halves, which are exact. (SSE2 cannot shift each lane by a number of
-        // its own. Lane by lane, words that are put together on the stack were read back before they had been written:
-        // that took three times as long.)
-        let (zero, half) = (f32x8::ZERO, f32x8::splat(16.0));
-        let low = |n: f32x8| n.fast_min(half).power_of_two();
-        let high = |n: f32x8| (n.fast_min(half + half) - half).fast_max(zero).power_of_two();
-        let (low, high) = (low(end) - low(self), high(end) - high(self));
-        let words: wide::i32x8 = low.fast_trunc_int() | (high.fast_trunc_int() << 16u32);
+        // The bits from the n-th on are −2ⁿ; there are none from the 32nd. (SSE2 cannot shift each lane by a number of its
+        // own. Lane by lane, words that are put together on the stack were read back before they had been written: that took
+        // three times as long.)
+        let words = bits_from(self) & !bits_from(end);
         // SAFETY: the caller's promise; the array has a word's alignment.
         unsafe { *to.cast::<[i32; 8]>() = words.to_array() }
     }
+}
+
+/// The bits from the n-th on, in each lane; n is a whole number from 0 on.
+#[inline(always)]
+fn bits_from(n: f32x8) -> wide::i32x8 {
+    let behind = f32x8::splat(32.0);
+    // As in `power_of_two`, with a one on top of the exponent: the sign.
+    let magic = f32x8::splat((1 << 23) as f32 + 127.0 + 256.0);
+    let sums = (n.fast_min(behind) + magic).to_array();
+    let powers = f32x8::new(sums.map(|sum| f32::from_bits(sum.to_bits() << 23)));
+    (powers & n.simd_lt(behind)).fast_trunc_int()
 }
 
 impl VectorF64 for f64x4 {
