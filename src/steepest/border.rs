@@ -260,8 +260,7 @@ impl Source<'_> {
             }
             let one = line.part(i..i + 1);
             if let Some(x) = wrap(x, shape[2], self.border[2]) {
-                let other = self.copy::<T, L>([z, y, x], one);
-                content.and(other);
+                content.and(self.end::<T, L>([z, y, x], one));
             } else {
                 one.values.fill(L::NOTHING);
                 one.marks.fill(MISSING);
@@ -269,6 +268,12 @@ impl Source<'_> {
             }
         }
         content
+    }
+
+    /// One voxel at an end of a line: a function of its own, so that the code for whole rows is not there thrice.
+    #[inline(never)]
+    fn end<T: Pixel, L: LineElement>(&self, at: [usize; 3], line: Line<L>) -> Content {
+        self.copy::<T, L>(at, line)
     }
 
     /// Copies the voxels from `start` on along x, and takes out those that the mask removes.
@@ -372,7 +377,7 @@ pub(crate) fn convert<T: Pixel, L: LineElement>(
     form: Form,
 ) -> Content {
     // Each loop without a choice in it, for the compiler to make vectors of.
-    match (mask.is_empty(), form.exact) {
+    match (mask.is_empty(), form.exact.filter(|_| !T::INTEGER)) {
         (true, None) => chunks::<T, L, false, false>(from, mask, to, form, Exact::INTEGERS),
         (true, Some(exact)) => chunks::<T, L, false, true>(from, mask, to, form, exact),
         (false, None) => chunks::<T, L, true, false>(from, mask, to, form, Exact::INTEGERS),
