@@ -193,6 +193,11 @@ macro_rules! view {
                 self.layout.dtype
             }
 
+            pub(crate) fn exchange_first_axes(&mut self) {
+                self.layout.shape.swap(0, 1);
+                self.layout.stride.swap(0, 1);
+            }
+
             /// Address of an element, typed.
             ///
             /// # Safety

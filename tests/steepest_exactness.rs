@@ -532,6 +532,41 @@ fn one_odd_voxel_anywhere_in_rows_read_in_place() {
     }
 }
 
+/// A class without any neighbour, and a rule whose limit is beyond all differences of bytes: the centre wins all the same.
+#[test]
+fn bytes_without_neighbours_where_no_difference_reaches_the_limit() {
+    let mut random = Random(17);
+    for size in [0.001, 0.7, 1.0, 1.47, 1.48, 1.6, 1.82, 2.0, 2.56, 3.0, 400.0] {
+        for shape in [[1, 1, 1], [1, 3, 1], [5, 1, 20], [3, 5, 33]] {
+            let image = Array3::from_shape_simple_fn(shape, || random.pick(&[0u8, 200, 255]));
+            let mask = Array3::from_shape_simple_fn(shape, || u8::from(random.chance(0.1)));
+            for mask in [None, Some(mask.view())] {
+                let border = [Border::Inside; 3];
+                let options = Options { spacing: [size; 3], border, ..Options::default() };
+                check(image.view(), mask, &options, &mut random, "no neighbour");
+            }
+        }
+    }
+}
+
+/// Integers times powers of two up to the largest f32, and weights of very different sizes: no score may overflow.
+#[test]
+fn large_exact_differences_and_unequal_weights() {
+    let mut random = Random(18);
+    for power in [60, 76, 79, 80, 81, 90, 94, 97, 100, 103, 120] {
+        for spacing in [[1.0; 3], [1.0, 1.0, 5000.0], [100.0, 1.0, 1.0], [1.0, 9.7, 1874.0]] {
+            for shape in [[2, 2, 1], [4, 9, 40]] {
+                let image = Array3::from_shape_simple_fn(shape, || {
+                    (random.below(40) as f32 - 10.0) * 2f32.powi(power)
+                });
+                let border = [Border::Inside; 3];
+                let options = Options { spacing, border, minima: Minima::Flat, ..Options::default() };
+                check(image.view(), None, &options, &mut random, &format!("times 2^{power}"));
+            }
+        }
+    }
+}
+
 /// Integers, whose differences are all exact, and in one place two neighbours of 2²⁴ whose differences round to one: the
 /// lower index wins, though its value is the higher. Whoever overlooks them takes the other.
 #[test]

@@ -13,11 +13,12 @@ use crate::steepest::rule::{Border, Direction};
 use crate::volume::{Element, ElementType, Volume};
 
 /// The image as the lines see it.
-#[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
-    pub image: &'a Volume<'a>,
-    pub mask: Option<&'a Volume<'a>>,
+    pub image: Volume<'a>,
+    pub mask: Option<Volume<'a>>,
     pub border: [Border; 3],
+    /// The first two axes are exchanged; see `Job::new`.
+    pub along_y: bool,
     pub direction: Direction,
     /// Whether a line of f32 keeps −0 apart from +0: only the sign of a slope of zero depends on it, and the
     /// guard of `float.rs` takes their difference for a collision.
@@ -203,15 +204,6 @@ pub(crate) struct Form {
     pub exact: Option<Exact>,
 }
 
-impl Form {
-    /// For the next row: its codes are three more.
-    pub fn next_row(&mut self, key_scale: Option<f32>) {
-        if key_scale.is_some() {
-            self.term += 3.0;
-        }
-    }
-}
-
 impl<L> Line<'_, L> {
     #[inline(always)]
     fn part(&mut self, range: Range<usize>) -> Line<'_, L> {
@@ -221,6 +213,15 @@ impl<L> Line<'_, L> {
 }
 
 impl Source<'_> {
+    pub fn exchange_first_axes(&mut self) {
+        self.image.exchange_first_axes();
+        if let Some(mask) = &mut self.mask {
+            mask.exchange_first_axes();
+        }
+        self.border.swap(0, 1);
+        self.along_y = !self.along_y;
+    }
+
     /// Whether a voxel may have no neighbour at all among the faces, edges or corners: a mask can take all away, and so
     /// does an axis of one voxel. Else a voxel in a corner of the volume still has one of each.
     pub fn may_empty_a_class(&self) -> bool {
@@ -233,7 +234,7 @@ impl Source<'_> {
     pub fn is_plain(&self, z: usize, y: [usize; 2], x: [usize; 2]) -> bool {
         let shape = self.image.shape();
         let inside = z < shape[0] && y[0] > 0 && y[1] < shape[1] && x[0] > 0 && x[1] < shape[2];
-        inside && self.image.stride()[2] == 1 && self.mask.is_none_or(|mask| mask.stride()[2] == 1)
+        inside && self.image.stride()[2] == 1 && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
     }
 
     /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
@@ -283,8 +284,8 @@ impl Source<'_> {
         let n = values.len();
         let step = self.image.stride()[2];
         let mut gathered = [0u8; PADDED];
-        let mask = self.mask.map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
-        if let Some(mask) = self.mask {
+        let mask = self.mask.as_ref().map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
+        if let Some(mask) = &self.mask {
             prefetch_row(mask.address_of([start[0] + 1, start[1], start[2]].map(|i| i as isize)), n);
         }
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
@@ -319,7 +320,7 @@ impl Source<'_> {
                 index[axis] = wrap(i, shape[axis], self.border[axis])?;
             }
             // SAFETY: `wrap` gave indices within the shape, which is also the mask's; the mask is U8.
-            let hidden = self.mask.is_some_and(|mask| unsafe { *mask.at::<u8>(index) } == 0);
+            let hidden = self.mask.as_ref().is_some_and(|mask| unsafe { *mask.at::<u8>(index) } == 0);
             // Whoever asks knows that the voxel itself exists.
             if hidden && i != usize::from(super::rule::LABEL_CENTER) {
                 return None;

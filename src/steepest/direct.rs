@@ -1,6 +1,6 @@
 //! One row of labels by the definition's own arithmetic, in vectors of f64: 26 differences, 26 products.
 //!
-//! It serves what the class kernel cannot: F64, U32 and I32 images, custom weights, extreme spacings, and the
+//! It serves what the class kernels cannot: F64, U32 and I32 images, weights that differ within a class, extreme spacings, and the
 //! rows of an F32 image that hold NaN or infinity.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorF64};

@@ -52,12 +52,13 @@ impl Exact {
         }
         let top = (largest.to_bits() >> 23) as i32 - 127 + i32::from(largest.to_bits() << 9 != 0);
         let room = digit.saturating_add(if negative { 22 } else { 24 });
-        // Where there are no products without all their digits, nor sums beyond the largest number.
-        if digit == i32::MAX || top > room || !(-80..=100).contains(&top) {
+        // Scores are up to 2²⁴ · 10⁴ times a difference: beyond 2⁸⁰ they might be infinite.
+        let room = room.min(80);
+        if digit == i32::MAX || top > room || top < -80 {
             return None;
         }
         // Half of the room for larger values than these, half for finer ones.
-        let bound = 2f32.powi(top + (room.min(100) - top) / 2);
+        let bound = 2f32.powi(top + (room - top) / 2);
         let of_one_sign = Exact { shift: -bound, mask: f32::from_bits(ALL_BITS), bound };
         Some(if negative { Exact::of_both_signs(bound) } else { of_one_sign })
     }
@@ -106,7 +107,8 @@ mod tests {
     /// Of values that are held to be exact, every difference is.
     #[test]
     fn differences_of_what_holds_are_exact() {
-        let cases: [&[f32]; 6] = [
+        let cases: [&[f32]; 7] = [
+            &[1e24, 5e23],
             &[0.5, 0.25 + 1.0 / 16_777_216.0, 0.999_999_94],
             &[1.0, 2.0, 4095.0],
             &[-1000.0, 3071.0, 5.0],
@@ -138,14 +140,22 @@ mod tests {
                 }
             }
             assert!(held.len() > 1000, "{values:?}");
+            assert!((exact.largest_difference() * crate::steepest::best::SCALE * 1e4).is_finite());
         }
     }
 
     #[test]
     fn other_values_are_not_tried() {
-        for values in
-            [&[][..], &[0.0], &[f32::NAN, 1.0], &[1.0, f32::INFINITY], &[1e-39], &[0.1, 1e-3], &[-0.1, 0.7]]
-        {
+        for values in [
+            &[][..],
+            &[0.0],
+            &[2e24],
+            &[f32::NAN, 1.0],
+            &[1.0, f32::INFINITY],
+            &[1e-39],
+            &[0.1, 1e-3],
+            &[-0.1, 0.7],
+        ] {
             assert!(guess(values).is_none(), "{values:?}");
         }
     }

@@ -295,8 +295,8 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
 
 /// A limit on differences as one on the ranks of bytes.
 pub(crate) fn byte_limit(limit: f64) -> i16 {
-    // Saturates: no rank is below the lowest number.
-    (limit * f64::from(BYTE_SCALE) - f64::from(OFFSET)) as i16
+    // Saturates above the rank of an empty class, and below all others.
+    ((limit * f64::from(BYTE_SCALE) - f64::from(OFFSET)) as i16).max(i16::MIN + 1)
 }
 
 /// The scale of wider integers: keys of the longest march are exact in f32.

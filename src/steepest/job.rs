@@ -50,19 +50,30 @@ impl Cut {
 
 impl<'a> Job<'a> {
     pub fn new(
-        source: Source<'a>,
+        mut source: Source<'a>,
         rule: Rule,
-        labels: VolumeMut<'a>,
-        slope: Option<VolumeMut<'a>>,
+        mut labels: VolumeMut<'a>,
+        mut slope: Option<VolumeMut<'a>>,
         planes: [usize; 2],
         threads: usize,
     ) -> Self {
-        let [_, rows, width] = source.image.shape();
-        let depth = planes[1] - planes[0];
         let weights = Weights::new(&rule);
         let way = Way::new(&source, weights.as_ref(), slope.is_some());
+        let [_, rows, width] = source.image.shape();
+        let (mut along_z, mut along_y) = (planes, [0, rows]);
+        // Keys are in order whichever axis the march takes. From row to row it stays within a page of memory for longer than
+        // from plane to plane: 256³ in pages of 4 KiB takes 0.87 of the time.
+        if matches!(way, Way::Bytes | Way::Words) && rows >= (planes[1] - planes[0]).min(32) {
+            source.exchange_first_axes();
+            labels.exchange_first_axes();
+            if let Some(slope) = &mut slope {
+                slope.exchange_first_axes();
+            }
+            std::mem::swap(&mut along_z, &mut along_y);
+        }
+        let depth = along_z[1] - along_z[0];
         let exact = match way {
-            Way::Float | Way::Anisotropic => Exact::guess(source.image),
+            Way::Float | Way::Anisotropic => Exact::guess(&source.image),
             _ => None,
         };
         let empty = source.may_empty_a_class();
@@ -70,12 +81,12 @@ impl<'a> Job<'a> {
             || exact.zip(weights.as_ref()).is_none_or(|(e, w)| w.reaches_threshold(e.largest_difference()));
         let pieces = width.div_ceil(WIDEST);
         let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
-        let y = Cut { start: 0, end: rows, piece: ROWS };
+        let y = Cut { start: along_y[0], end: along_y[1], piece: ROWS };
         // Shorter marches only where there would not be work for all.
         let blocks = x.count() * y.count();
         let marches =
             threads.saturating_mul(4).div_ceil(blocks).min(depth.div_ceil(16)).max(depth.div_ceil(LONGEST));
-        let z = Cut { start: planes[0], end: planes[1], piece: depth.div_ceil(marches) };
+        let z = Cut { start: along_z[0], end: along_z[1], piece: depth.div_ceil(marches) };
         Job {
             source,
             rule,
@@ -104,7 +115,7 @@ impl<'a> Job<'a> {
     /// What the first step of the march through a block reads and writes.
     pub fn ahead(&self, [z, y, x]: [[usize; 2]; 3]) -> Ahead {
         let at = [z[0] as isize - 1, y[0] as isize - 1, x[0] as isize];
-        let (image, labels) = (self.source.image, &self.labels);
+        let (image, labels) = (&self.source.image, &self.labels);
         let size = image.element_type().size() as isize;
         Ahead {
             lines: image.address_of(at),

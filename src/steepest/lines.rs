@@ -61,7 +61,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         key_scale: Option<f32>,
         exact: Option<Exact>,
     ) -> Self {
-        let image = job.source.image;
+        let image = &job.source.image;
         let [_, y, x] = block;
         // All lines exist, hold a voxel more at either end, and are long enough not to be read past their end.
         let inside = x[0] > 0 && x[1] < image.shape()[2] && y[0] > 0 && y[0] + LINES - 2 < image.shape()[1];
@@ -85,7 +85,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
     pub fn arrive<S: Simd>(&mut self, t: usize) {
         let Lines { job, block, values, marks, key_scale, exact, .. } = self;
         let plane = &mut self.planes[t % 3];
-        let image = job.source.image;
+        let image = &job.source.image;
         let [z, y, x] = *block;
         let at = z[0] as isize - 1 + t as isize;
         if self.in_place && at >= 0 && at < image.shape()[0] as isize {
@@ -208,8 +208,13 @@ impl<L: LineElement> Fill<'_, '_, L> {
         let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, contents } = self;
         let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
         let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
-        // The code of the middle neighbour in the first row; see `shared.rs`.
-        let term = key_scale.map_or(zero, |_| (9 * t + 1) as f32);
+        // The code of the middle neighbour in the first row, and how much more it is in the next; see `shared.rs`.
+        let (term, next) = match (key_scale, job.source.along_y) {
+            // (−0 and not 0: what is added to a −0 must not take its sign.)
+            (None, _) => (zero, -0.0),
+            (Some(_), false) => ((9 * t + 1) as f32, 3.0),
+            (Some(_), true) => ((3 * t + 1) as f32, 9.0),
+        };
         let mut form = Form { factor: sign * key_scale.unwrap_or(1.0), term, exact };
         let n = x[1] - x[0] + 2;
         let plane = (z[0] + t).wrapping_sub(1);
@@ -219,7 +224,8 @@ impl<L: LineElement> Fill<'_, '_, L> {
             // SAFETY: the first voxel of the first line; all lines lie within the image.
             let mut from = unsafe { job.source.image.at::<T>(start) }.cast_const();
             // SAFETY: the same voxel of the mask, which has the image's shape and type U8.
-            let mut mask = job.source.mask.map(|mask| (unsafe { mask.at::<u8>(start) }.cast_const(), mask));
+            let mut mask =
+                job.source.mask.as_ref().map(|mask| (unsafe { mask.at::<u8>(start) }.cast_const(), mask));
             for (row, content) in contents.iter_mut().enumerate() {
                 let place = place(t, row);
                 // SAFETY: a line of n adjacent voxels.
@@ -233,7 +239,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
                 all.and(*content);
                 from = from.wrapping_offset(job.source.image.stride()[1]);
                 mask = mask.map(|(row, mask)| (row.wrapping_offset(mask.stride()[1]), mask));
-                form.next_row(key_scale);
+                form.term += next;
             }
             return all;
         }
@@ -250,7 +256,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
                 Content::PLAIN
             };
             all.and(*content);
-            form.next_row(key_scale);
+            form.term += next;
         }
         all
     }

@@ -293,9 +293,10 @@ impl<'a> Steepest<'a> {
             single,
         };
         let source = Source {
-            image: &image,
-            mask: self.mask.as_ref(),
+            image,
+            mask: self.mask,
             border: self.border,
+            along_y: false,
             direction: self.direction,
             signed_zeros: self.slope.is_some(),
         };

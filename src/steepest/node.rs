@@ -56,7 +56,7 @@ pub(crate) struct Guarded<const MASKED: bool>;
 
 impl<S: Simd, const MASKED: bool> Guard<S> for Guarded<MASKED> {
     type Gaps = S::F32;
-    // The sum of all values, too large if one is not moderate, and the lowest bits.
+    // The sum of all values, too large if one is more than twice what is moderate, and the lowest bits.
     type Watch = [S::F32; 2];
     const GAPS: usize = 1;
     const LIMITS: bool = true;

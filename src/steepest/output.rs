@@ -110,7 +110,7 @@ impl Job<'_> {
     /// Label and slope of the voxels that the mask removes, from `start` on. Without a branch: masks are hard to foresee.
     #[inline(always)]
     fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
-        let Some(mask) = self.source.mask else { return };
+        let Some(mask) = &self.source.mask else { return };
         let mut gathered = [0u8; PADDED];
         let mask = mask.row(start, labels.len(), &mut gathered);
         for (label, &kept) in labels.iter_mut().zip(mask) {

@@ -145,7 +145,7 @@ pub(crate) struct Weights {
     pub class: [f32; 8],
     /// By class a number that only classes of the very same weight share: weights that differ may be equal in f32.
     pub group: [f32; 8],
-    /// Voxels are cubes.
+    /// Weights are the same for all faces, all edges and all corners, and differ between them: voxels are cubes.
     pub isotropic: bool,
     /// Weights are as 1 / distance, for which the comparisons of `integer.rs` are made.
     pub unit_ratios: bool,
@@ -185,10 +185,14 @@ impl Weights {
         Some(Weights {
             class: class.map(|w| (w / least) as f32 * SCALE),
             group: class.map(|w| class.iter().take_while(|&&other| other != w).count() as f32),
+            // Where two of them are equal, their ties are the other kernel's.
             isotropic: class[1] == class[2]
                 && class[1] == class[4]
                 && class[3] == class[5]
-                && class[3] == class[6],
+                && class[3] == class[6]
+                && class[1] != class[3]
+                && class[3] != class[7]
+                && class[1] != class[7],
             unit_ratios,
             threshold: threshold as f32,
             band: [threshold - band, threshold + band].map(|edge| edge as f32),
