@@ -11,7 +11,7 @@ use crate::steepest::exact::Exact;
 use crate::steepest::integer::{byte_limit, word_limit};
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
 
-/// Rows of output in a block. (8 gained a tenth for integers and lost as much for f32.)
+/// Rows of output in a block. (8: bytes 4 % slower, 16-bit integers 4 % faster, f32 a tenth slower.)
 pub(crate) const ROWS: usize = 4;
 /// Rows of input that a block needs.
 pub(crate) const LINES: usize = ROWS + 2;
