@@ -41,7 +41,7 @@ impl<T: Real> Job<'_, T> {
         let lanes = <T::Vector<S>>::LANES;
         let step = self.stride[2];
         let [unscale, more] = self.unscale();
-        let [factor, factor_more] = [unscale, more].map(|value| <T::Vector<S>>::splat(simd, value));
+        let (factor, factor_more) = (<T::Vector<S>>::splat(simd, unscale), <T::Vector<S>>::splat(simd, more));
         let zero = <T::Vector<S>>::splat(simd, T::ZERO);
         for z in 0..extent[0] {
             if buffer.is_none() && step == 1 && self.stride[1] == extent[2] as isize {
