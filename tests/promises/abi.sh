@@ -50,14 +50,11 @@ done
 # One program, three ways to the library: shared, static, and static in a program without any shared library.
 build versions versions.c
 expect "versions, shared" "$folder/versions" "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)"
-cargo rustc --release --quiet --lib --crate-type staticlib -- --print native-static-libs 2>"$folder/native"
-native=$(sed -n 's/^note: native-static-libs: //p' "$folder/native")
-pinned="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
-[ "$(tr ' ' '\n' <<<"$native" | sort -u)" = "$(tr ' ' '\n' <<<"$pinned" | sort -u)" ] ||
-    fail "native libraries are \"$native\", not \"$pinned\""
+# The native libraries that `make install` names; tests/languages.sh compares them with those that rustc does.
+native="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
 # shellcheck disable=SC2086
 expect "static link" gcc -std=c99 $warnings -Iinclude tests/c/versions.c "$release/libvoxlane.a" \
-    $pinned -o "$folder/versions_static"
+    $native -o "$folder/versions_static"
 expect "versions, static" "$folder/versions_static"
 ! readelf --dynamic "$folder/versions_static" | grep -q voxlane || fail "the static program needs libvoxlane.so"
 # glibc warns of functions of Rust's standard library that nothing here calls.
