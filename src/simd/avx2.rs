@@ -66,6 +66,29 @@ impl Simd for Avx2 {
     fn narrow(low: F64, high: F64) -> F32 {
         op!(F32(_mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0))))
     }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
+        // The lower and the upper halves of the table's elements, each looked up and put together again. (The table is the
+        // same vector after vector: parting it is done once.)
+        op!({
+            let (first, last) =
+                (_mm256_loadu_ps(table.as_ptr().cast()), _mm256_loadu_ps(table[4..].as_ptr().cast()));
+            let order = _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7);
+            let lower = _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0x88>(first, last), order);
+            let upper = _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0xdd>(first, last), order);
+            let index = _mm256_castps_si256(index.0);
+            let (lower, upper) =
+                (_mm256_permutevar8x32_ps(lower, index), _mm256_permutevar8x32_ps(upper, index));
+            // Lanes 0, 1, 4, 5 and 2, 3, 6, 7.
+            let even = _mm256_unpacklo_ps(lower, upper);
+            let odd = _mm256_unpackhi_ps(lower, upper);
+            [
+                F64(_mm256_castps_pd(_mm256_permute2f128_ps::<0x20>(even, odd))),
+                F64(_mm256_castps_pd(_mm256_permute2f128_ps::<0x31>(even, odd))),
+            ]
+        })
+    }
 }
 
 macro_rules! vector {
@@ -269,6 +292,10 @@ impl VectorF32 for F32 {
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
         op!(store_words(_mm256_cvtps_epi32(self.0), to))
+    }
+    #[inline(always)]
+    unsafe fn load_i16(_: Avx2, from: *const i16) -> Self {
+        op!(F32(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(from.cast())))))
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {

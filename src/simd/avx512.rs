@@ -65,6 +65,17 @@ impl Simd for Avx512 {
             F32(_mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0)))
         })
     }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
+        op!({
+            let table = _mm512_loadu_pd(table.as_ptr());
+            let index = _mm512_castps_si512(index.0);
+            let low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(index));
+            let high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64::<1>(index));
+            [F64(_mm512_permutexvar_pd(low, table)), F64(_mm512_permutexvar_pd(high, table))]
+        })
+    }
 }
 
 macro_rules! vector {
@@ -251,6 +262,10 @@ impl VectorF32 for F32 {
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
         op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
+    }
+    #[inline(always)]
+    unsafe fn load_i16(_: Avx512, from: *const i16) -> Self {
+        op!(F32(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256(from.cast())))))
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {

@@ -39,6 +39,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     ) -> <Self::F32 as Vector>::Mask;
     /// Two vectors of f64 rounded to one of f32.
     fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
+    /// For each lane the element of `table` that the lowest three bits of the lane name.
+    fn lookup(self, table: &[f64; 8], index: Self::F32) -> [Self::F64; 2];
 }
 
 /// The operations that vectors of f32 and of f64 share.
@@ -99,6 +101,11 @@ pub(crate) trait Mask: Copy {
 
 /// What only vectors of f32 do.
 pub(crate) trait VectorF32: Vector {
+    /// 16-bit integers as numbers.
+    ///
+    /// # Safety
+    /// `LANES` elements from `from` are readable.
+    unsafe fn load_i16(simd: Self::Simd, from: *const i16) -> Self;
     /// Stores each lane, an integer from 0 to 255, as a byte.
     ///
     /// # Safety

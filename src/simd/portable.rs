@@ -40,6 +40,13 @@ impl Simd for Portable {
         let (low, high) = (low.to_array(), high.to_array());
         f32x8::new(std::array::from_fn(|i| if i < 4 { low[i] as f32 } else { high[i - 4] as f32 }))
     }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f64; 8], index: f32x8) -> [f64x4; 2] {
+        let index = index.to_array();
+        [0, 4]
+            .map(|i| f64x4::new(std::array::from_fn(|lane| table[(index[i + lane].to_bits() & 7) as usize])))
+    }
 }
 
 impl Mask for f32x8 {
@@ -254,6 +261,12 @@ impl VectorF32 for f32x8 {
         let bytes = (self + f32x8::splat(8388608.0)).to_array().map(|v| v.to_bits() as u8);
         // SAFETY: the caller's promise.
         unsafe { *to.cast::<[u8; 8]>() = bytes }
+    }
+    #[inline(always)]
+    unsafe fn load_i16(_: Portable, from: *const i16) -> Self {
+        // SAFETY: the caller's promise.
+        let values = unsafe { from.cast::<[i16; 8]>().read_unaligned() };
+        f32x8::new(values.map(f32::from))
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {

@@ -455,3 +455,32 @@ fn words_of_bits_become_masks() {
     }
     Isa::supported().for_each(|isa| dispatch(isa, Words));
 }
+
+#[test]
+fn lanes_look_elements_up() {
+    struct Lookup;
+    impl Kernel for Lookup {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let table: [f64; 8] = std::array::from_fn(|i| 1.0 / (i as f64 + 3.0));
+            // Numbers from −999 on whose lowest bits go through all eight, in another order than the lanes.
+            let integers: [i16; 16] = std::array::from_fn(|lane| (lane * 77) as i16 - 999);
+            let (mut numbers, mut found) = ([0.0f32; 16], [0.0f64; 16]);
+            // SAFETY: the arrays hold the lanes of the widest tier.
+            unsafe {
+                let loaded = S::F32::load_i16(simd, integers.as_ptr());
+                loaded.store(numbers.as_mut_ptr());
+                let index = loaded.add(S::F32::splat(simd, 12_582_912.0));
+                let [low, high] = simd.lookup(&table, index);
+                low.store(found.as_mut_ptr());
+                high.store(found.as_mut_ptr().add(S::F64::LANES));
+            }
+            for lane in 0..S::F32::LANES {
+                assert_eq!(numbers[lane], f32::from(integers[lane]), "lane {lane}");
+                assert_eq!(found[lane], table[(integers[lane] & 7) as usize], "lane {lane}");
+            }
+        }
+    }
+    Isa::supported().for_each(|isa| dispatch(isa, Lookup));
+}

@@ -16,6 +16,7 @@ pub(crate) struct Best<S: Simd> {
     difference: S::F32,
     /// The class's `Weights::group`.
     group: S::F32,
+    /// In the lowest bits.
     class: S::F32,
     code: S::F32,
 }
@@ -45,7 +46,7 @@ impl<S: Simd> Best<S> {
         class: usize,
     ) {
         self.group = S::F32::splat(simd, weights.group[class]);
-        self.class = S::F32::splat(simd, class as f32);
+        self.class = S::F32::splat(simd, f32::from_bits(class as u32));
         self.difference = center.sub(value);
         self.score = self.difference.mul(S::F32::splat(simd, weights.class[class]));
         self.second = S::F32::splat(simd, f32::NEG_INFINITY);
@@ -81,7 +82,7 @@ impl<S: Simd> Best<S> {
         self.score = score.max(self.score);
         self.code = code.select(wins, self.code);
         self.difference = difference.select(wins, self.difference);
-        self.class = S::F32::splat(simd, class as f32).select(wins, self.class);
+        self.class = S::F32::splat(simd, f32::from_bits(class as u32)).select(wins, self.class);
     }
 
     /// Where f32 cannot decide the label: another score is too near to the best or to the rule's limit, or a gap is so
@@ -126,6 +127,7 @@ impl<S: Simd> Best<S> {
         x: usize,
     ) {
         let mut label = self.code.sub(corner);
+        let mut difference = self.difference;
         if G::LIMITS {
             let lowest = self.score.lt(S::F32::splat(simd, weights.threshold));
             label = S::F32::splat(simd, INTEGER + f32::from(LABEL_CENTER)).select(lowest, label);
@@ -133,13 +135,13 @@ impl<S: Simd> Best<S> {
         if let Some(centers) = centers.filter(|_| G::MASKED) {
             let exists = centers.lt(S::F32::splat(simd, f32::INFINITY));
             label = label.select(exists, S::F32::splat(simd, INTEGER + f32::from(LABEL_MASKED)));
+            difference = difference.select(exists, S::F32::splat(simd, 0.0));
         }
         // SAFETY: the caller's promise.
         unsafe {
             label.store_low_bits::<8>(out.labels.add(x));
             if SLOPE {
-                self.class.store(out.classes.add(x));
-                self.difference.store(out.differences.add(x));
+                out.slopes.put(simd, weights, difference, self.class, x);
             }
         }
     }

@@ -72,6 +72,9 @@ unsafe fn sweep<S: Simd, G: Guard<S>, const ISOTROPIC: bool, const EMIT: bool, c
     for vector in 0..step.vectors(S::F32::LANES) {
         let at = At { weights, step, codes: &codes, vector };
         step.ahead.prefetch(vector * S::F32::LANES);
+        if SLOPE {
+            step.ahead.prefetch_slopes(vector * S::F32::LANES, S::F32::LANES);
+        }
         // SAFETY: the caller's promise.
         unsafe {
             let first = Passage {

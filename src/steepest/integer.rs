@@ -67,6 +67,9 @@ unsafe fn column<S: Simd, K: Key<S>, const EMIT: bool, const SLOPE: bool>(
     vector: usize,
 ) {
     step.ahead.prefetch(vector * K::LANES);
+    if SLOPE {
+        step.ahead.prefetch_slopes(vector * K::LANES, K::LANES);
+    }
     // SAFETY: the caller's promise.
     unsafe {
         let mut rows = (input::<S, K, 0>(simd, step, vector), input::<S, K, 1>(simd, step, vector));
@@ -234,19 +237,68 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
     ) {
         let lowest = [face.0, edge.0, corner.0];
         let empty = gaps && V::splat(simd, LAST_KEY).lt(face.0.max(edge.0).max(corner.0)).any();
-        let mut label = if empty {
+        let ByteBest { mut label, rank, class } = if empty {
             byte_labels::<S, V, true>(simd, weights, center.0, lowest)
         } else {
             byte_labels::<S, V, false>(simd, weights, center.0, lowest)
         };
+        let removed = V::splat(simd, LAST_KEY).lt(center.0);
         if gaps {
-            let removed = V::splat(simd, LAST_KEY).lt(center.0);
             label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, label);
         }
         // SAFETY: the caller's promise.
         unsafe { label.store_low_bytes(out.labels.add(x)) };
+        if SLOPE {
+            // 128·d − 1 by 256, divided by 2¹⁵ and rounded.
+            let mut difference =
+                rank.or(V::splat(simd, BYTE_SCALE - 1)).mul_round(V::splat(simd, i16::MAX / BYTE_SCALE + 1));
+            if empty {
+                let nothing = rank.eq(V::splat(simd, i16::MIN));
+                difference = V::splat(simd, NO_DIFFERENCE).select(nothing, difference);
+            }
+            if gaps {
+                difference = V::splat(simd, 0).select(removed, difference);
+            }
+            let mut memory = [[0i16; MOST_LANES]; 2];
+            const { assert!(V::LANES <= MOST_LANES) };
+            // SAFETY: the arrays have room for a vector.
+            unsafe {
+                difference.store(memory[0].as_mut_ptr());
+                class.store(memory[1].as_mut_ptr());
+            }
+            for part in (0..V::LANES).step_by(S::F32::LANES) {
+                // SAFETY: as above.
+                let (mut difference, class) = unsafe {
+                    (
+                        S::F32::load_i16(simd, memory[0][part..].as_ptr()),
+                        S::F32::load_i16(simd, memory[1][part..].as_ptr()),
+                    )
+                };
+                if empty {
+                    let nothing = difference.eq(S::F32::splat(simd, f32::from(NO_DIFFERENCE)));
+                    difference = S::F32::splat(simd, f32::NEG_INFINITY).select(nothing, difference);
+                }
+                let class = class.add(S::F32::splat(simd, INTEGER));
+                // SAFETY: the caller's promise.
+                unsafe { out.slopes.put(simd, weights, difference, class, x + part) };
+            }
+        }
     }
 }
+
+/// The best neighbours of a vector of bytes.
+struct ByteBest<V> {
+    label: V,
+    /// The rank of the best, whatever the rule says.
+    rank: V,
+    class: V,
+}
+
+/// Stands for the difference with no neighbour: beyond those of bytes.
+const NO_DIFFERENCE: i16 = -256;
+
+/// Lanes of a vector of i16 on the tier with the longest.
+const MOST_LANES: usize = 32;
 
 /// Labels of bytes; with `EMPTY` where a class may have no neighbour at all.
 #[inline(always)]
@@ -255,7 +307,7 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     weights: &Weights,
     center: V,
     [face, edge, corner]: [V; 3],
-) -> V {
+) -> ByteBest<V> {
     // No closures here, and no array::map: what the compiler does not inline would lose the tier's instructions.
     let start = center.sub_saturating(V::splat(simd, OFFSET));
     let mut face_rank = start.sub_saturating(face);
@@ -280,8 +332,10 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
         corner_face = least.select(no_corner, corner_face);
         corner_edge = least.select(no_corner, corner_edge);
     }
-    let best = edge_rank.select(face_score.lt(edge_face), face_rank);
-    let best = best.select(corner_face.lt(face_score).or(corner_edge.lt(edge_score)), corner_rank);
+    let edge_wins = face_score.lt(edge_face);
+    let corner_loses = corner_face.lt(face_score).or(corner_edge.lt(edge_score));
+    let best = edge_rank.select(edge_wins, face_rank);
+    let best = best.select(corner_loses, corner_rank);
     // The largest difference is zero: the classes that have it tie, and the lowest code has the highest rank.
     let highest = face_rank.max(edge_rank).max(corner_rank);
     let best = highest.select(highest.or(low_bits).eq(V::splat(simd, -1)), best);
@@ -290,7 +344,10 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
         .lt(V::splat(simd, face_limit))
         .and(edge_rank.lt(V::splat(simd, edge_limit)))
         .and(corner_rank.lt(V::splat(simd, corner_limit)));
-    V::splat(simd, i16::from(LABEL_CENTER)).select(below, best.not_and(low_bits))
+    let class =
+        V::splat(simd, 3).select(edge_wins, V::splat(simd, 1)).select(corner_loses, V::splat(simd, 7));
+    let label = V::splat(simd, i16::from(LABEL_CENTER)).select(below, best.not_and(low_bits));
+    ByteBest { label, rank: best, class }
 }
 
 /// A limit on differences as one on the ranks of bytes.
@@ -306,7 +363,7 @@ const WORD_SCALE: f32 = 32.0;
 #[derive(Clone, Copy)]
 struct WordKey<V>(V);
 
-impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V> {
+impl<S: Simd<F32 = V>, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V> {
     type Line = f32;
     const LANES: usize = V::LANES;
 
@@ -363,22 +420,22 @@ impl<S: Simd, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for WordKey<V>
             .and(V::splat(simd, edge_limit).lt(edge_rank))
             .and(V::splat(simd, corner_limit).lt(corner_rank));
         let mut best = zero.select(below, best);
+        let exists = center.0.lt(V::splat(simd, f32::INFINITY));
         if gaps {
-            let exists = center.0.lt(V::splat(simd, f32::INFINITY));
             best = best.select(exists, V::splat(simd, f32::from(LABEL_MASKED) - f32::from(LABEL_CENTER)));
         }
         let label = best.add(V::splat(simd, INTEGER + f32::from(LABEL_CENTER)));
         // SAFETY: the caller's promise.
         unsafe { label.store_low_bits::<5>(out.labels.add(x)) };
         if SLOPE {
-            let value = corner.select(corner_wins, edge.select(edge_wins, face));
-            let splat = |class: f32| V::splat(simd, class);
-            let class = splat(7.0).select(corner_wins, splat(3.0).select(edge_wins, splat(1.0)));
-            // SAFETY: as above. (Zero less zero is +0, as is the difference.)
-            unsafe {
-                class.store(out.classes.add(x));
-                zero.sub(value).store(out.differences.add(x));
+            let mut difference = zero.sub(corner.select(corner_wins, edge.select(edge_wins, face)));
+            if gaps {
+                difference = difference.select(exists, zero);
             }
+            let splat = |class: u32| V::splat(simd, f32::from_bits(class));
+            let class = splat(7).select(corner_wins, splat(3).select(edge_wins, splat(1)));
+            // SAFETY: as above. (Zero less zero is +0, as is the difference.)
+            unsafe { out.slopes.put(simd, weights, difference, class, x) };
         }
     }
 }

@@ -58,7 +58,7 @@ impl<'a> Job<'a> {
         threads: usize,
     ) -> Self {
         let weights = Weights::new(&rule);
-        let way = Way::new(&source, weights.as_ref(), slope.is_some());
+        let way = Way::new(&source, weights.as_ref());
         let [_, rows, width] = source.image.shape();
         let (mut along_z, mut along_y) = (planes, [0, rows]);
         // Keys are in order whichever axis the march takes. From row to row it stays within a page of memory for longer than
@@ -117,14 +117,21 @@ impl<'a> Job<'a> {
         let at = [z[0] as isize - 1, y[0] as isize - 1, x[0] as isize];
         let (image, labels) = (&self.source.image, &self.labels);
         let size = image.element_type().size() as isize;
+        let below = [at[0] - 1, at[1] + 1, at[2]];
+        let slope = self.slope.as_ref();
+        let slope_size = slope.map_or(0, |slope| slope.element_type().size() as isize);
         Ahead {
             lines: image.address_of(at),
             row: image.stride()[1].wrapping_mul(size),
             plane: image.stride()[0].wrapping_mul(size),
-            labels: labels.address_of([at[0] - 1, at[1] + 1, at[2]]),
+            labels: labels.address_of(below),
             label_row: labels.stride()[1],
             label_plane: labels.stride()[0],
+            slopes: slope.map_or(std::ptr::null(), |slope| slope.address_of(below)),
+            slope_row: slope.map_or(0, |slope| slope.stride()[1].wrapping_mul(slope_size)),
+            slope_plane: slope.map_or(0, |slope| slope.stride()[0].wrapping_mul(slope_size)),
             size: size as usize,
+            slope_size: slope_size as usize,
         }
     }
 
@@ -146,7 +153,7 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels; bytes, too, where slopes are asked for.
+    /// 16-bit integers on cubic voxels.
     Words,
     /// F32 on cubic voxels; integers, too, whose weights are not 1 / distance.
     Float,
@@ -157,18 +164,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    fn new(source: &Source, weights: Option<&Weights>, slope: bool) -> Way {
+    fn new(source: &Source, weights: Option<&Weights>) -> Way {
         let Some(weights) = weights else { return Way::Definition };
         if !weights.isotropic {
             return Way::Anisotropic;
         }
         match source.image.element_type() {
-            ElementType::U8 | ElementType::I8 if !slope && weights.unit_ratios => Way::Bytes,
-            ElementType::U8 | ElementType::I8 | ElementType::U16 | ElementType::I16
-                if weights.unit_ratios =>
-            {
-                Way::Words
-            }
+            ElementType::U8 | ElementType::I8 if weights.unit_ratios => Way::Bytes,
+            ElementType::U16 | ElementType::I16 if weights.unit_ratios => Way::Words,
             _ => Way::Float,
         }
     }

@@ -1,92 +1,47 @@
 //! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
 
-use crate::simd::{Simd, Vector};
+use crate::simd::{Kernel, Simd, Vector};
 use crate::steepest::border::prefetch_row;
 use crate::steepest::job::Job;
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
-use crate::steepest::shared::position;
+use crate::steepest::shared::{Slopes, position};
 use crate::volume::{Element, ElementType, VolumeMut};
 
-/// The winning differences and classes of a row, from which its slopes are made.
-#[derive(Clone, Copy)]
-pub(crate) struct Found<'a> {
-    pub weights: &'a [f64; 8],
-    pub isotropic: bool,
-    /// In whole vectors.
-    pub differences: &'a [f32],
-    pub classes: &'a [f32],
+/// Applies mask and skipped faces to a piece of a row, and writes it to the caller's memory. A kernel of its own: most
+/// rows do not need it, and its code is there once.
+pub(crate) struct Finish<'a, 'b> {
+    pub job: &'a Job<'b>,
+    /// The row's z and y.
+    pub row: [usize; 2],
+    pub x: [usize; 2],
+    pub labels: &'a mut [u8],
+    pub slopes: &'a mut [f64],
+    /// The labels are where they belong already.
+    pub written: bool,
 }
 
-impl Found<'_> {
-    /// The slopes of the vector from voxel `x` on, in halves. Weights are selected and not looked up: the gathers took as
-    /// long as all the rest.
-    #[inline(always)]
-    fn halves<S: Simd>(&self, simd: S, x: usize) -> [S::F64; 2] {
-        let lanes = S::F32::LANES;
-        let (differences, classes) = (&self.differences[x..][..lanes], &self.classes[x..][..lanes]);
-        // SAFETY: the slices have as many elements as a vector has lanes.
-        let (differences, classes) =
-            unsafe { (S::F32::load(simd, differences.as_ptr()), S::F32::load(simd, classes.as_ptr())) };
-        let (mut differences, classes) = (S::widen(differences), S::widen(classes));
-        for (difference, class) in differences.iter_mut().zip(classes) {
-            let mut weight = S::F64::splat(simd, self.weights[7]);
-            let others: &[usize] = if self.isotropic { &[1, 3] } else { &[1, 2, 3, 4, 5, 6] };
-            for &other in others {
-                let here = class.eq(S::F64::splat(simd, other as f64));
-                weight = S::F64::splat(simd, self.weights[other]).select(here, weight);
-            }
-            *difference = difference.mul(weight);
-        }
-        differences
-    }
+impl Kernel for Finish<'_, '_> {
+    type Output = ();
 
-    /// The slopes of a row, in whole vectors.
     #[inline(always)]
-    pub fn slopes<S: Simd>(&self, simd: S, slopes: &mut [f64]) {
-        let n = self.differences.len();
-        for x in (0..n).step_by(S::F32::LANES) {
-            let [low, high] = self.halves(simd, x);
-            let slopes = &mut slopes[x..][..S::F32::LANES];
-            // SAFETY: half a vector of f32 has as many lanes as one of f64.
-            unsafe {
-                low.store(slopes.as_mut_ptr());
-                high.store(slopes.as_mut_ptr().add(S::F64::LANES));
-            }
-        }
-    }
-}
-
-impl Job<'_> {
-    /// Applies mask and skipped faces to a piece of a row, and writes it: the labels unless they are `written`
-    /// where they belong already.
-    #[inline(always)]
-    pub fn finish<S: Simd>(
-        &self,
-        simd: S,
-        [z, y]: [usize; 2],
-        x: [usize; 2],
-        labels: &mut [u8],
-        slopes: &mut [f64],
-        written: bool,
-    ) {
+    fn run<S: Simd>(self, simd: S) {
+        let Finish { job, row: [z, y], x, labels, slopes, written } = self;
         let n = x[1] - x[0];
-        self.take_out([z, y, x[0]], &mut labels[..n], slopes);
-        for face in [0, self.source.image.shape()[2] - 1] {
-            if self.skipped(2, face) && (x[0]..x[1]).contains(&face) {
+        job.take_out([z, y, x[0]], &mut labels[..n], slopes);
+        for face in [0, job.source.image.shape()[2] - 1] {
+            if job.skipped(2, face) && (x[0]..x[1]).contains(&face) {
                 (labels[face - x[0]], slopes[face - x[0]]) = (0, 0.0);
             }
         }
         let at = [z, y, x[0]];
-        if let Some(slope) = &self.slope {
-            slope.prefetch_below(at, n);
-        }
-        match self.labels.element_type() {
+        match job.labels.element_type() {
             _ if written => {}
-            ElementType::F32 => self.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
-            _ => self.labels.put::<u8>(at, labels[..n].iter().copied()),
+            ElementType::F32 => job.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
+            _ => job.labels.put::<u8>(at, labels[..n].iter().copied()),
         }
-        if let Some(slope) = &self.slope {
+        if let Some(slope) = &job.slope {
+            slope.prefetch_below(at, n);
             match slope.element_type() {
                 ElementType::F32 if slope.stride()[2] == 1 && n >= S::F32::LANES => {
                     // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
@@ -106,7 +61,9 @@ impl Job<'_> {
             }
         }
     }
+}
 
+impl Job<'_> {
     /// Label and slope of the voxels that the mask removes, from `start` on. Without a branch: masks are hard to foresee.
     #[inline(always)]
     fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
@@ -121,27 +78,6 @@ impl Job<'_> {
                 *slope = if kept != 0 { *slope } else { 0.0 };
             }
         }
-    }
-
-    /// Writes the slopes of n voxels from `at` on, if they are adjacent f32, nothing has been taken out and nothing is to be
-    /// decided: at once, without a row of f64 between. Answers whether it could.
-    #[inline(always)]
-    pub fn write_slopes<S: Simd>(&self, simd: S, at: [usize; 3], n: usize, found: Found) -> bool {
-        let Some(slope) = &self.slope else { return true };
-        let adjacent = slope.element_type() == ElementType::F32 && slope.stride()[2] == 1;
-        if !adjacent || self.source.mask.is_some() || n < S::F32::LANES {
-            return false;
-        }
-        slope.prefetch_below(at, n);
-        // SAFETY: the row's n slopes are adjacent, of type F32, and this task's alone.
-        let to = unsafe { slope.at::<f32>(at) };
-        for vector in 0..n.div_ceil(S::F32::LANES) {
-            let x = position(vector, S::F32::LANES, n);
-            let [low, high] = found.halves(simd, x);
-            // SAFETY: x and a vector end within n.
-            unsafe { S::narrow(low, high).store(to.add(x)) };
-        }
-        true
     }
 
     pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
@@ -162,6 +98,19 @@ impl Job<'_> {
 }
 
 impl VolumeMut<'_> {
+    /// Where the slopes from voxel `at` on go, which lie side by side.
+    #[inline(always)]
+    pub(crate) fn slopes_at(&self, at: [usize; 3]) -> Slopes {
+        debug_assert!(self.stride()[2] == 1);
+        // SAFETY: `at` is a voxel of the shape, and slopes are F32 or F64.
+        unsafe {
+            match self.element_type() {
+                ElementType::F32 => Slopes::Single(self.at(at)),
+                _ => Slopes::Double(self.at(at)),
+            }
+        }
+    }
+
     /// Asks for the row below `at` along axis 0, which the march writes next: rows of output are too short for
     /// the processor to see the pattern. (256³ on one thread: bytes 0.46 to 0.37 ns a voxel, f32 with slopes
     /// 1.96 to 1.42.)

@@ -4,7 +4,7 @@
 //! neighbourhood is the labels', and a label is a code minus the code of the neighbourhood's corner. So nothing
 //! is added when a minimum changes its place from the plane below to the one above.
 
-use crate::simd::{Simd, prefetch};
+use crate::simd::{Simd, Vector, prefetch};
 use crate::steepest::best::SCALE;
 use crate::steepest::border::LineElement;
 use crate::steepest::exact::Exact;
@@ -30,7 +30,7 @@ pub(crate) trait Shared {
     /// Lanes of a vector of lines.
     fn lanes<S: Simd>() -> usize;
 
-    /// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its differences and classes.
+    /// Takes plane p in and, with `EMIT`, plane p − 1 out; with `SLOPE` also its slopes.
     ///
     /// # Safety
     /// Every pointer of `step` leads to what its comment says, and nobody else uses what is written.
@@ -70,8 +70,12 @@ pub(crate) struct Ahead {
     pub labels: *const u8,
     pub label_row: isize,
     pub label_plane: isize,
-    /// An element of the image.
+    pub slopes: *const u8,
+    pub slope_row: isize,
+    pub slope_plane: isize,
+    /// An element of the image, and one of the slopes.
     pub size: usize,
+    pub slope_size: usize,
 }
 
 impl Ahead {
@@ -79,6 +83,7 @@ impl Ahead {
     pub fn advance(&mut self) {
         self.lines = self.lines.wrapping_offset(self.plane);
         self.labels = self.labels.wrapping_offset(self.label_plane);
+        self.slopes = self.slopes.wrapping_offset(self.slope_plane);
     }
 
     /// Asks for the cache lines that begin at voxel `x` of the block's rows.
@@ -94,6 +99,19 @@ impl Ahead {
             for _ in 0..ROWS {
                 prefetch(labels);
                 labels = labels.wrapping_offset(self.label_row);
+            }
+        }
+    }
+
+    /// Asks for the slopes of voxels `x` to `x + n` of the block's rows.
+    #[inline(always)]
+    pub fn prefetch_slopes(&self, x: usize, n: usize) {
+        let (start, end) = (x * self.slope_size, (x + n) * self.slope_size);
+        for offset in (start.next_multiple_of(64)..end).step_by(64) {
+            let mut slopes = self.slopes.wrapping_add(offset);
+            for _ in 0..ROWS {
+                prefetch(slopes);
+                slopes = slopes.wrapping_offset(self.slope_row);
             }
         }
     }
@@ -134,14 +152,71 @@ pub(crate) struct RowOut {
     pub labels: *mut u8,
     /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero when a step begins.
     pub flags: *mut u32,
-    /// For slopes: the winning difference and its class. Room as for labels.
-    pub differences: *mut f32,
-    pub classes: *mut f32,
+    /// Room as for labels.
+    pub slopes: Slopes,
+}
+
+/// Where a row of slopes goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Slopes {
+    Single(*mut f32),
+    Double(*mut f64),
+}
+
+impl Slopes {
+    /// Stores the slope of voxel `x`.
+    ///
+    /// # Safety
+    /// There is room for it.
+    #[inline(always)]
+    pub unsafe fn set(self, x: usize, slope: f64) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Slopes::Single(to) => *to.add(x) = slope as f32,
+                Slopes::Double(to) => *to.add(x) = slope,
+            }
+        }
+    }
+
+    /// Makes the slopes of a vector of voxels, from their winning differences and the numbers of the classes in the lanes'
+    /// lowest bits, and stores them from voxel `x` on.
+    ///
+    /// In f64, as a rounded product with a rounded weight is not the rounded slope. Weights by selection, or from
+    /// memory in a pass of its own, took 1.5 times as long as everything else together.
+    ///
+    /// # Safety
+    /// There is room for a vector.
+    #[inline(always)]
+    pub unsafe fn put<S: Simd>(
+        self,
+        simd: S,
+        weights: &Weights,
+        difference: S::F32,
+        class: S::F32,
+        x: usize,
+    ) {
+        let [low, high] = S::widen(difference);
+        let [low_weight, high_weight] = simd.lookup(&weights.exact, class);
+        let (low, high) = (low.mul(low_weight), high.mul(high_weight));
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Slopes::Single(to) => S::narrow(low, high).store(to.add(x)),
+                Slopes::Double(to) => {
+                    low.store(to.add(x));
+                    high.store(to.add(x + S::F64::LANES));
+                }
+            }
+        }
+    }
 }
 
 /// What the kernels take from the rule.
 pub(crate) struct Weights {
-    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0), relative to the smallest and times `best::SCALE`.
+    /// By class (|dz|, |dy|, |dx| as bits 2, 1, 0).
+    pub exact: [f64; 8],
+    /// The same, relative to the smallest and times `best::SCALE`.
     pub class: [f32; 8],
     /// By class a number that only classes of the very same weight share: weights that differ may be equal in f32.
     pub group: [f32; 8],
@@ -183,6 +258,7 @@ impl Weights {
         let unit_ratios = (1..8).all(|i| (class[i] - class[1] * unit[i]).abs() <= 1e-13 * class[i]);
         let limits = [1, 3, 7].map(|i| integer_limit(rule.minima, class[i]));
         Some(Weights {
+            exact: class,
             class: class.map(|w| (w / least) as f32 * SCALE),
             group: class.map(|w| class.iter().take_while(|&&other| other != w).count() as f32),
             // Where two of them are equal, their ties are the other kernel's.

@@ -21,9 +21,9 @@ use crate::steepest::float::Float;
 use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
-use crate::steepest::output::Found;
+use crate::steepest::output::Finish;
 use crate::steepest::rule::{Border, Rule};
-use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
+use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Slopes, Step, Weights, position};
 use crate::volume::ElementType;
 
 /// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
@@ -42,8 +42,6 @@ pub(crate) struct Workspace {
     byte_nodes: [Scratch<i16>; 2],
     labels: Scratch<u8>,
     flags: Scratch<u32>,
-    differences: Scratch<f32>,
-    classes: Scratch<f32>,
     slopes: Scratch<f64>,
 }
 
@@ -67,9 +65,7 @@ impl Workspace {
             byte_nodes: [byte_nodes()?, byte_nodes()?],
             labels: Scratch::new(ROWS * LINE)?,
             flags: Scratch::new(ROWS * WIDEST)?,
-            differences: Scratch::new(ROWS * LINE)?,
-            classes: Scratch::new(ROWS * LINE)?,
-            slopes: Scratch::new(LINE)?,
+            slopes: Scratch::new(ROWS * LINE)?,
         })
     }
 }
@@ -85,7 +81,7 @@ impl Kernel for Task<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, _: S) {
         let Task { job, index, workspace } = self;
         let block = job.block(index);
         let Workspace { single, bytes, double, marks, nodes, byte_nodes, .. } = workspace;
@@ -98,27 +94,28 @@ impl Kernel for Task<'_> {
         let mut rows = Rows {
             labels: workspace.labels.as_mut_slice(),
             flags: workspace.flags.as_mut_slice(),
-            differences: workspace.differences.as_mut_slice(),
-            classes: workspace.classes.as_mut_slice(),
             slopes: workspace.slopes.as_mut_slice(),
             double,
             marks,
         };
         match (job.way, job.slope.is_some()) {
-            (Way::Bytes, _) => {
-                march::<S, Bytes, false>(simd, job, block, &mut bytes, &mut rows);
+            (Way::Bytes, false) => {
+                march::<S, Bytes, false>(job, block, &mut bytes, &mut rows);
+            }
+            (Way::Bytes, true) => {
+                march::<S, Bytes, true>(job, block, &mut bytes, &mut rows);
             }
             (Way::Words, false) => {
-                march::<S, Words, false>(simd, job, block, &mut single, &mut rows);
+                march::<S, Words, false>(job, block, &mut single, &mut rows);
             }
             (Way::Words, true) => {
-                march::<S, Words, true>(simd, job, block, &mut single, &mut rows);
+                march::<S, Words, true>(job, block, &mut single, &mut rows);
             }
-            (Way::Float, false) => float::<S, true, false>(simd, job, block, single, rows),
-            (Way::Float, true) => float::<S, true, true>(simd, job, block, single, rows),
-            (Way::Anisotropic, false) => float::<S, false, false>(simd, job, block, single, rows),
-            (Way::Anisotropic, true) => float::<S, false, true>(simd, job, block, single, rows),
-            (Way::Definition, _) => definition(simd, job, block, rows),
+            (Way::Float, false) => float::<S, true, false>(job, block, single, rows),
+            (Way::Float, true) => float::<S, true, true>(job, block, single, rows),
+            (Way::Anisotropic, false) => float::<S, false, false>(job, block, single, rows),
+            (Way::Anisotropic, true) => float::<S, false, true>(job, block, single, rows),
+            (Way::Definition, _) => definition::<S>(job, block, rows),
         }
     }
 }
@@ -126,7 +123,6 @@ impl Kernel for Task<'_> {
 /// A block by the kernels of f32: as if all differences were exact, as long as none is known not to be.
 #[inline(always)]
 fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
-    simd: S,
     job: &Job,
     block: [[usize; 2]; 3],
     mut memory: Memory<f32>,
@@ -135,13 +131,13 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
     if job.exact.is_some() && !job.inexact.load(Ordering::Relaxed) {
         let exact = if ISOTROPIC {
             if job.limits {
-                march::<S, Float<true, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+                march::<S, Float<true, true, true>, SLOPE>(job, block, &mut memory, &mut rows)
             } else {
-                march::<S, Float<true, true, false>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+                march::<S, Float<true, true, false>, SLOPE>(job, block, &mut memory, &mut rows)
             }
         } else {
             // Seven classes take so long that a kernel without the care is not worth its code.
-            march::<S, Float<false, true, true>, SLOPE>(simd, job, block, &mut memory, &mut rows)
+            march::<S, Float<false, true, true>, SLOPE>(job, block, &mut memory, &mut rows)
         };
         if exact {
             return;
@@ -150,9 +146,9 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
         rows.flags.fill(0);
     }
     if job.source.mask.is_some() {
-        march::<S, Float<ISOTROPIC, false, true>, SLOPE>(simd, job, block, &mut memory, &mut rows);
+        march::<S, Float<ISOTROPIC, false, true>, SLOPE>(job, block, &mut memory, &mut rows);
     } else {
-        march::<S, Float<ISOTROPIC, false, false>, SLOPE>(simd, job, block, &mut memory, &mut rows);
+        march::<S, Float<ISOTROPIC, false, false>, SLOPE>(job, block, &mut memory, &mut rows);
     }
 }
 
@@ -166,8 +162,6 @@ struct Memory<'a, L> {
 struct Rows<'a> {
     labels: &'a mut [u8],
     flags: &'a mut [u32],
-    differences: &'a mut [f32],
-    classes: &'a mut [f32],
     slopes: &'a mut [f64],
     double: &'a mut Scratch<f64>,
     marks: &'a mut Scratch<f64>,
@@ -216,7 +210,6 @@ impl Kernel for Direct<'_> {
 /// is found that may not have them.
 #[inline(always)]
 fn march<S: Simd, K: Shared, const SLOPE: bool>(
-    simd: S,
     job: &Job,
     block: [[usize; 2]; 3],
     memory: &mut Memory<K::Line>,
@@ -227,26 +220,31 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     let lanes = K::lanes::<S>();
     let x = job.without_skipped(full, lanes);
     let n = x[1] - x[0];
-    let straight = job.labels.element_type() == ElementType::U8 && job.labels.stride()[2] == 1 && n >= lanes;
-    let plain = straight && job.slope.is_none();
+    // The kernel writes to the caller's memory.
+    let straight = job.labels.element_type() == ElementType::U8
+        && [Some(&job.labels), job.slope.as_ref()].into_iter().flatten().all(|out| out.stride()[2] == 1)
+        && n >= lanes;
     let Memory { lines, nodes } = memory;
     let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE, job.exact.filter(|_| K::EXACT));
-    let table = job.rule.class_weights().unwrap_or([0.0; 8]);
     let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
         labels: rows.labels[row * LINE..].as_mut_ptr(),
         flags: rows.flags[row * WIDEST..].as_mut_ptr(),
-        differences: rows.differences[row * LINE..].as_mut_ptr(),
-        classes: rows.classes[row * LINE..].as_mut_ptr(),
+        slopes: Slopes::Double(rows.slopes[row * LINE..].as_mut_ptr()),
     });
     let mut ahead = job.ahead([z, y, x]);
     let rows_skipped = (y[0]..y[1]).any(|y| job.skipped(1, y));
     let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
-    let no_face = faces.iter().flatten().all(|face| !(x[0]..x[1]).contains(face));
-    // Skipped faces of a row of bytes, given its label at x[0].
-    let clear = |labels: *mut u8| {
+    // Skipped faces of a row in the caller's memory.
+    let clear = |out: &RowOut| {
         for face in faces.into_iter().flatten() {
-            // SAFETY: a voxel of the row, whose labels are bytes that lie side by side.
-            unsafe { *labels.wrapping_add(face).wrapping_sub(x[0]) = 0 };
+            let at = face.wrapping_sub(x[0]);
+            // SAFETY: a voxel of the row, whose labels and slopes lie side by side.
+            unsafe {
+                *out.labels.wrapping_add(at) = 0;
+                if job.slope.is_some() {
+                    out.slopes.set(at, 0.0);
+                }
+            }
         }
     };
     let empty_classes = job.source.may_empty_a_class();
@@ -263,6 +261,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             for (y, out) in (y[0]..y[1]).zip(&mut out) {
                 // SAFETY: the voxel lies within the shape, and `straight` means U8.
                 out.labels = unsafe { job.labels.at([z, y, x[0]]) };
+                if let Some(slope) = &job.slope {
+                    out.slopes = slope.slopes_at([z, y, x[0]]);
+                }
             }
         }
         let step = Step {
@@ -290,11 +291,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
         let decided = !seen.undecided && lines.moderate();
         let plane_skipped = job.skipped(0, z);
-        if plain && decided && !plane_skipped && !rows_skipped {
+        if straight && decided && !plane_skipped && !rows_skipped {
             // As below, with as little to ask as most steps need.
-            for out in &out[..y[1] - y[0]] {
-                clear(out.labels);
-            }
+            out[..y[1] - y[0]].iter().for_each(clear);
             continue;
         }
         for (row, y) in (y[0]..y[1]).enumerate() {
@@ -302,51 +301,42 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 job.write_zeros([z, y], full);
                 continue;
             }
-            if plain {
-                clear(out[row].labels);
-                if decided {
-                    continue;
-                }
-            } else {
-                job.write_zeros([z, y], [full[0], x[0]]);
-                job.write_zeros([z, y], [x[1], full[1]]);
-            }
             let labels = if straight {
                 // SAFETY: the row's n labels are adjacent, and this task's alone.
                 unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) }
             } else {
+                job.write_zeros([z, y], [full[0], x[0]]);
+                job.write_zeros([z, y], [x[1], full[1]]);
                 &mut rows.labels[row * LINE..][..n]
             };
             let flags = &rows.flags[row * WIDEST..][..vectors];
             let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
-            if undecided as usize > n / REDO || !lines.moderate_around(row) {
-                direct_row::<S>(job, [z, y], x, labels, rows.slopes, [&mut *rows.double, &mut *rows.marks]);
+            let whole = undecided as usize > n / REDO || !lines.moderate_around(row);
+            if whole {
+                let slopes = &mut rows.slopes[row * LINE..][..LINE];
+                direct_row::<S>(job, [z, y], x, labels, slopes, [&mut *rows.double, &mut *rows.marks]);
             } else {
-                if SLOPE {
-                    let place = row * LINE..row * LINE + n.next_multiple_of(16);
-                    let found = Found {
-                        weights: &table,
-                        isotropic: weights.isotropic,
-                        differences: &rows.differences[place.clone()],
-                        classes: &rows.classes[place],
-                    };
-                    if decided && straight && no_face && job.write_slopes(simd, [z, y, x[0]], n, found) {
-                        continue;
-                    }
-                    found.slopes(simd, rows.slopes);
-                }
                 for (vector, &flags) in flags.iter().enumerate() {
                     let mut flags = flags;
                     while flags != 0 {
                         let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
                         flags &= flags - 1;
                         if i < n {
-                            redo(job, [z, y, x[0] + i], &mut labels[i], &mut rows.slopes[i]);
+                            let (label, slope) = redo(job, [z, y, x[0] + i]);
+                            labels[i] = label;
+                            // SAFETY: a voxel of the row.
+                            unsafe { out[row].slopes.set(i, slope) };
                         }
                     }
                 }
             }
-            job.finish(simd, [z, y], x, labels, rows.slopes, straight);
+            if whole || !straight {
+                let slopes = &mut rows.slopes[row * LINE..][..LINE];
+                dispatch(S::ISA, Finish { job, row: [z, y], x, labels, slopes, written: straight });
+            }
+            if straight {
+                clear(&out[row]);
+            }
         }
         if seen.undecided {
             rows.flags.fill(0);
@@ -357,9 +347,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
 
 /// One voxel by the definition.
 #[inline(never)]
-fn redo(job: &Job, voxel: [usize; 3], label: &mut u8, slope: &mut f64) {
+fn redo(job: &Job, voxel: [usize; 3]) -> (u8, f64) {
     let outcome = job.rule.define(&job.source.neighborhood(voxel));
-    (*label, *slope) = (outcome.label, outcome.slope);
+    (outcome.label, outcome.slope)
 }
 
 /// One row of an f32 image in f64: for NaN and infinity.
@@ -374,7 +364,7 @@ fn direct_row<S: Simd>(
     if let [Err(_), _] | [_, Err(_)] = memory.each_mut().map(|part| part.grow(THREE_PLANES)) {
         // It is too late to refuse the call, and one voxel at a time needs no memory.
         for i in 0..x[1] - x[0] {
-            redo(job, [z, y, x[0] + i], &mut labels[i], &mut slopes[i]);
+            (labels[i], slopes[i]) = redo(job, [z, y, x[0] + i]);
         }
         return;
     }
@@ -393,7 +383,7 @@ fn direct_row<S: Simd>(
 
 /// A block by the definition's arithmetic in vectors.
 #[inline(always)]
-fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
+fn definition<S: Simd>(job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let [z, y, x] = block;
     let Rows { labels, slopes, double: values, marks, .. } = rows;
     // Without gaps nobody looks at the marks.
@@ -414,7 +404,10 @@ fn definition<S: Simd>(simd: S, job: &Job, block: [[usize; 2]; 3], rows: Rows) {
             let around = lines.neighborhood(t, row);
             let width = x[1] - x[0];
             dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
-            job.finish(simd, [z, y], x, &mut labels[..width], slopes, false);
+            dispatch(
+                S::ISA,
+                Finish { job, row: [z, y], x, labels: &mut labels[..width], slopes, written: false },
+            );
         }
     }
 }
