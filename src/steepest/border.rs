@@ -271,10 +271,17 @@ impl Source<'_> {
         content
     }
 
-    /// One voxel at an end of a line: a function of its own, so that the code for whole rows is not there thrice.
-    #[inline(never)]
+    /// One voxel at an end of a line.
+    #[inline(always)]
     fn end<T: Pixel, L: LineElement>(&self, at: [usize; 3], line: Line<L>) -> Content {
-        self.copy::<T, L>(at, line)
+        // SAFETY: `fill` passes indices within the shape, and its caller the element type; masks are U8.
+        let (pixel, kept) = unsafe {
+            (*self.image.at::<T>(at), self.mask.as_ref().is_none_or(|mask| *mask.at::<u8>(at) != 0))
+        };
+        if let [mark] = line.marks {
+            *mark = if kept { EXISTS } else { MISSING };
+        }
+        single(pixel, kept, &mut line.values[0], line.form)
     }
 
     /// Copies the voxels from `start` on along x, and takes out those that the mask removes.
@@ -299,8 +306,7 @@ impl Source<'_> {
             for (i, to) in values.iter_mut().enumerate() {
                 // SAFETY: voxel `start` + i along x lies within the shape.
                 let pixel = unsafe { *from.offset(i as isize * step) };
-                let mask = if mask.is_empty() { mask } else { &mask[i..=i] };
-                content.and(convert(&[pixel], mask, std::slice::from_mut(to), form));
+                content.and(single(pixel, mask.get(i).is_none_or(|&kept| kept != 0), to, form));
             }
         }
         for (mark, &kept) in marks.iter_mut().zip(mask) {
@@ -365,8 +371,15 @@ struct Look {
     lost: u32,
     /// The highest bits: of the numbers without their signs, or as `Exact` takes them.
     high: u32,
-    /// 1 if the mask has removed one: a byte, as a wider number would make the loops of bytes as wide.
-    hidden: u8,
+}
+
+impl Look {
+    #[inline(always)]
+    fn content<T: Pixel>(self, exact: Option<&Exact>, complete: bool) -> Content {
+        let exact = exact.map(|exact| self.lost == 0 && self.high <= exact.bound.to_bits());
+        let moderate = T::INTEGER || exact.unwrap_or(self.high <= MODERATE.to_bits());
+        Content { moderate, complete, exact: exact.unwrap_or(true) }
+    }
 }
 
 /// Converts a row, and takes out the voxels where `mask` is 0, unless it is empty.
@@ -386,6 +399,18 @@ pub(crate) fn convert<T: Pixel, L: LineElement>(
     }
 }
 
+/// Converts a single pixel. (As a row it takes ten times as long, and every line has two ends.)
+#[inline(always)]
+fn single<T: Pixel, L: LineElement>(pixel: T, kept: bool, to: &mut L, form: Form) -> Content {
+    let exact = form.exact.filter(|_| !T::INTEGER);
+    let mut look = Look::default();
+    *to = match &exact {
+        Some(exact) => one::<T, L, true>(pixel, kept, &form, exact, &mut look),
+        None => one::<T, L, false>(pixel, kept, &form, &Exact::INTEGERS, &mut look),
+    };
+    look.content::<T>(exact.as_ref(), kept)
+}
+
 /// In chunks of a fixed length, of which the last overlaps the one before: whole vectors without a rest.
 #[inline(always)]
 fn chunks<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
@@ -398,22 +423,22 @@ fn chunks<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
     const CHUNK: usize = 64;
     let n = to.len();
     let mut look = Look::default();
+    // The least of the mask: a byte, as a wider number would make the loops of bytes as wide.
+    let mut least = u8::MAX;
     if n < CHUNK {
-        chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look);
+        chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look, &mut least);
     } else {
         let whole = n / CHUNK * CHUNK;
         for part in [0..whole, n - CHUNK..n] {
             let mask = if MASKED { &mask[part.clone()] } else { mask };
             let (from, to) = (&from[part.clone()], &mut to[part]);
-            chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look);
+            chunk::<T, L, MASKED, EXACT>(from, mask, to, form, &exact, &mut look, &mut least);
             if whole == n {
                 break;
             }
         }
     }
-    let exact = !EXACT || T::INTEGER || look.lost == 0 && look.high <= exact.bound.to_bits();
-    let moderate = T::INTEGER || if EXACT { exact } else { look.high <= MODERATE.to_bits() };
-    Content { moderate, complete: !MASKED || look.hidden == 0, exact }
+    look.content::<T>(Some(&exact).filter(|_| EXACT && !T::INTEGER), least != 0)
 }
 
 #[inline(always)]
@@ -424,20 +449,32 @@ fn chunk<T: Pixel, L: LineElement, const MASKED: bool, const EXACT: bool>(
     form: Form,
     exact: &Exact,
     look: &mut Look,
+    least: &mut u8,
 ) {
     for (i, (to, &pixel)) in to.iter_mut().zip(from).enumerate() {
         let kept = !MASKED || mask[i] != 0;
-        let value = L::of(pixel, form.factor, form.term);
-        *to = if kept { value } else { L::NOTHING };
         if MASKED {
-            look.hidden |= u8::from(!kept);
+            *least = mask[i].min(*least);
         }
-        if !T::INTEGER {
-            let pixel = if kept { pixel.f32() } else { 0.0 };
-            look.high = look.high.max(pixel.to_bits() & if EXACT { exact.mask.to_bits() } else { NO_SIGN });
-            if EXACT {
-                look.lost |= exact.lost(pixel);
-            }
+        *to = one::<T, L, EXACT>(pixel, kept, &form, exact, look);
+    }
+}
+
+/// One pixel.
+#[inline(always)]
+fn one<T: Pixel, L: LineElement, const EXACT: bool>(
+    pixel: T,
+    kept: bool,
+    form: &Form,
+    exact: &Exact,
+    look: &mut Look,
+) -> L {
+    if !T::INTEGER {
+        let pixel = if kept { pixel.f32() } else { 0.0 };
+        look.high = look.high.max(pixel.to_bits() & if EXACT { exact.mask.to_bits() } else { NO_SIGN });
+        if EXACT {
+            look.lost |= exact.lost(pixel);
         }
     }
+    if kept { L::of(pixel, form.factor, form.term) } else { L::NOTHING }
 }
