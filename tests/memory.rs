@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array1, Array2, Array3, ShapeBuilder};
 use voxlane::{
     Border, ElementType, Gaussians, Grid, Normalization, Sampling, Sigmas, Steepest, SumGaussians, Support,
     Volume,
@@ -53,11 +53,14 @@ fn memory_of_labels_is_bounded_by_threads() {
         let count: usize = shape.iter().product();
         let stride = [shape[1] * shape[2], shape[2], 1].map(|step| step as isize);
         let buffer = vec![1.0f64; count];
-        let mask = Array3::<u8>::ones(shape);
-        for dtype in ElementType::ALL {
+        for (dtype, fortran) in ElementType::ALL.into_iter().flat_map(|dtype| [(dtype, false), (dtype, true)])
+        {
+            let turned = [1, shape[0], shape[0] * shape[1]].map(|step| step as isize);
+            let stride = if fortran { turned } else { stride };
+            let mask = Array3::<u8>::ones(shape.set_f(fortran));
             for options in [false, true] {
-                let mut labels = Array3::<u8>::zeros(shape);
-                let mut slope = Array3::<f64>::zeros(shape);
+                let mut labels = Array3::<u8>::zeros(shape.set_f(fortran));
+                let mut slope = Array3::<f64>::zeros(shape.set_f(fortran));
                 for threads in [1, 2, 5] {
                     let mut steepest = Steepest::new().threads(threads);
                     if options {

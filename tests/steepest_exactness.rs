@@ -211,6 +211,10 @@ impl<T: Copy + Default> Strided<T> {
         let step = [0; 3].map(|_| if plain { 1 } else { random.pick(&[1isize, 1, -1, 2, -3]) });
         let order =
             if plain { [0, 1, 2] } else { random.pick(&[[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]]) };
+        Strided::of(shape, step, order, fill)
+    }
+
+    fn of(shape: [usize; 3], step: [isize; 3], order: [usize; 3], fill: T) -> Self {
         let mut extent = [0; 3];
         for axis in 0..3 {
             extent[order[axis]] = (shape[axis] - 1) * step[axis].unsigned_abs() + 1;
@@ -404,6 +408,34 @@ fn long_rows_and_long_marches() {
                 check(image.view(), None, &options, &mut random, "long u8");
                 let image = Array3::from_shape_simple_fn((nz, ny, nx), || i16::random(&mut random, kind));
                 check(image.view(), None, &options, &mut random, "long i16");
+            }
+        }
+    }
+}
+
+/// Images and masks whose voxels lie side by side along axis 0 or 1, with more planes than a cache line has voxels.
+#[test]
+fn orders_of_memory() {
+    fn image<T: Number>(random: &mut Random, shape: [usize; 3], order: [usize; 3], options: &Options) {
+        let kind = random.below(3);
+        let mut image = Strided::of(shape, [1; 3], order, T::default());
+        image.view_mut().map_inplace(|v| *v = T::random(random, kind));
+        let mut mask = Strided::of(shape, [1; 3], random.pick(&[order, [0, 1, 2]]), 1u8);
+        mask.view_mut().map_inplace(|v| *v = u8::from(!random.chance(0.2)));
+        let masked = random.chance(0.5);
+        check(image.view(), masked.then(|| mask.view()), options, random, &format!("order {order:?}"));
+    }
+    let mut random = Random(12);
+    for shape in [[150, 7, 20], [70, 5, 300], [20, 140, 18], [65, 4, 3], [9, 33, 1]] {
+        for order in [[2, 1, 0], [0, 2, 1], [2, 0, 1]] {
+            for border in [Border::Skip, Border::Inside, Border::Periodic] {
+                let middle = shape[0] / 2;
+                let planes = random.pick(&[None, None, Some([middle - 1, middle + 2]), Some([1, shape[0]])]);
+                let options = Options { border: [border; 3], planes, ..Options::default() };
+                image::<u8>(&mut random, shape, order, &options);
+                image::<i16>(&mut random, shape, order, &options);
+                image::<f32>(&mut random, shape, order, &options);
+                image::<f64>(&mut random, shape, order, &options);
             }
         }
     }

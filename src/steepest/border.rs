@@ -237,9 +237,16 @@ impl Source<'_> {
         inside && self.image.stride()[2] == 1 && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
     }
 
-    /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends.
+    /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends. `turned` says where the row's
+    /// voxels of the image and of the mask from x0 − 1 on lie side by side, as far as there are any.
     #[inline(always)]
-    pub fn fill<T: Pixel, L: LineElement>(&self, [z, y]: [isize; 2], x0: usize, line: Line<L>) -> Content {
+    pub fn fill<T: Pixel, L: LineElement>(
+        &self,
+        [z, y]: [isize; 2],
+        x0: usize,
+        line: Line<L>,
+        turned: [Option<*const u8>; 2],
+    ) -> Content {
         let Line { values, marks, form } = line;
         let shape = self.image.shape();
         marks.fill(EXISTS);
@@ -254,7 +261,8 @@ impl Source<'_> {
         let (first, last) = (x0.max(1) - 1, end.min(shape[2]));
         let middle = first + 1 - x0..last + 1 - x0;
         let mut line = Line { values, marks, form };
-        let mut content = self.copy::<T, L>([z, y, first], line.part(middle));
+        let turned = turned.map(|row| row.map(|row| (row, middle.start)));
+        let mut content = self.copy::<T, L>([z, y, first], line.part(middle), turned);
         for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, n - 1)] {
             if x >= 0 && (x as usize) < shape[2] {
                 continue;
@@ -286,17 +294,28 @@ impl Source<'_> {
 
     /// Copies the voxels from `start` on along x, and takes out those that the mask removes.
     #[inline(always)]
-    fn copy<T: Pixel, L: LineElement>(&self, start: [usize; 3], line: Line<L>) -> Content {
+    fn copy<T: Pixel, L: LineElement>(
+        &self,
+        start: [usize; 3],
+        line: Line<L>,
+        [turned, turned_mask]: [Option<(*const u8, usize)>; 2],
+    ) -> Content {
         let Line { values, marks, form } = line;
         let n = values.len();
-        let step = self.image.stride()[2];
         let mut gathered = [0u8; PADDED];
-        let mask = self.mask.as_ref().map_or(&[][..], |mask| mask.row(start, n, &mut gathered));
-        if let Some(mask) = &self.mask {
+        let mask = match (&self.mask, turned_mask) {
+            // SAFETY: the caller's promise, for n voxels from this one on.
+            (_, Some((row, skip))) => unsafe { std::slice::from_raw_parts(row.add(skip), n) },
+            (mask, None) => mask.as_ref().map_or(&[][..], |mask| mask.row(start, n, &mut gathered)),
+        };
+        if let Some(mask) = self.mask.as_ref().filter(|mask| mask.stride()[2] == 1) {
             prefetch_row(mask.address_of([start[0] + 1, start[1], start[2]].map(|i| i as isize)), n);
         }
         // SAFETY: `fill` passes indices within the shape, and its caller the element type.
-        let from = unsafe { self.image.at::<T>(start) }.cast_const();
+        let (from, step) = match turned {
+            Some((row, skip)) => (unsafe { row.cast::<T>().add(skip) }, 1),
+            None => (unsafe { self.image.at::<T>(start) }.cast_const(), self.image.stride()[2]),
+        };
         let mut content = Content::PLAIN;
         if step == 1 {
             // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.

@@ -12,6 +12,7 @@ use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
 use crate::steepest::rule::Direction;
 use crate::steepest::shared::{LINES, Seen};
+use crate::steepest::turned::Inlets;
 use crate::volume::{Element, ElementType};
 
 /// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
@@ -39,6 +40,7 @@ pub(crate) struct Lines<'a, 'b, L> {
     key_scale: Option<f32>,
     /// What the values have to be like.
     exact: Option<Exact>,
+    inlets: Inlets<'a>,
     /// Planes may be read in place.
     in_place: bool,
     /// By t modulo 3.
@@ -60,6 +62,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         marks: &'a mut [f64],
         key_scale: Option<f32>,
         exact: Option<Exact>,
+        inlets: Inlets<'a>,
     ) -> Self {
         let image = &job.source.image;
         let [_, y, x] = block;
@@ -78,12 +81,22 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             all: Content::PLAIN,
             in_place: false,
         };
-        Lines { job, block, values, marks, key_scale, exact, in_place, planes: [plane(), plane(), plane()] }
+        Lines {
+            job,
+            block,
+            values,
+            marks,
+            key_scale,
+            exact,
+            inlets,
+            in_place,
+            planes: [plane(), plane(), plane()],
+        }
     }
 
     /// Lets plane `t` of the march in.
     pub fn arrive<S: Simd>(&mut self, t: usize) {
-        let Lines { job, block, values, marks, key_scale, exact, .. } = self;
+        let Lines { job, block, values, marks, key_scale, exact, inlets, .. } = self;
         let plane = &mut self.planes[t % 3];
         let image = &job.source.image;
         let [z, y, x] = *block;
@@ -99,9 +112,10 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             (plane.all, plane.in_place) = (Content::PLAIN, true);
             return;
         }
+        inlets.arrive(&job.source, *block, t);
         let contents = &mut plane.contents;
         let (key_scale, exact) = (*key_scale, *exact);
-        let fill = Fill { job, block: *block, t, lines: values, marks, key_scale, exact, contents };
+        let fill = Fill { job, block: *block, t, lines: values, marks, key_scale, exact, inlets, contents };
         plane.all = dispatch(S::ISA, fill);
         for (row, start) in plane.starts.iter_mut().enumerate() {
             *start = values[place(t, row)..].as_ptr();
@@ -184,6 +198,7 @@ struct Fill<'a, 'b, L> {
     marks: &'a mut [f64],
     key_scale: Option<f32>,
     exact: Option<Exact>,
+    inlets: &'a Inlets<'a>,
     contents: &'a mut [Content; LINES],
 }
 
@@ -205,7 +220,7 @@ impl<L: LineElement> Kernel for Fill<'_, '_, L> {
 impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
     fn run_on<T: Pixel>(self) -> Content {
-        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, contents } = self;
+        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, inlets, contents } = self;
         let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
         let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
         // The code of the middle neighbour in the first row, and how much more it is in the next; see `shared.rs`.
@@ -250,7 +265,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
             let line = Line { values: &mut lines[place..end], marks, form };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             *content = if at[1] <= y[1] as isize {
-                job.source.fill::<T, L>(at, x[0], line)
+                job.source.fill::<T, L>(at, x[0], line, inlets.line(&job.source, t, row))
             } else {
                 // A last block may have fewer rows; lines past the one below them are nobody's.
                 Content::PLAIN

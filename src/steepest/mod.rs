@@ -13,6 +13,7 @@ mod output;
 mod rule;
 mod shared;
 mod sweep;
+mod turned;
 
 use crate::error::{Error, ErrorKind};
 use crate::isa::Isa;

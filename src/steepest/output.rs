@@ -6,29 +6,35 @@ use crate::steepest::job::Job;
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
 use crate::steepest::shared::{Slopes, position};
+use crate::steepest::turned::Outlets;
 use crate::volume::{Element, ElementType, VolumeMut};
 
 /// Applies mask and skipped faces to a piece of a row, and writes it to the caller's memory. A kernel of its own: most
 /// rows do not need it, and its code is there once.
-pub(crate) struct Finish<'a, 'b> {
+pub(crate) struct Finish<'a, 'b, 'c> {
     pub job: &'a Job<'b>,
     /// The row's z and y.
     pub row: [usize; 2],
     pub x: [usize; 2],
     pub labels: &'a mut [u8],
     pub slopes: &'a mut [f64],
+    /// There may be voxels that the mask removes.
+    pub masked: bool,
     /// The labels are where they belong already.
     pub written: bool,
+    pub outlets: &'a mut Outlets<'c>,
 }
 
-impl Kernel for Finish<'_, '_> {
+impl Kernel for Finish<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Finish { job, row: [z, y], x, labels, slopes, written } = self;
+        let Finish { job, row: [z, y], x, labels, slopes, masked, written, outlets } = self;
         let n = x[1] - x[0];
-        job.take_out([z, y, x[0]], &mut labels[..n], slopes);
+        if masked {
+            job.take_out([z, y, x[0]], &mut labels[..n], slopes);
+        }
         for face in [0, job.source.image.shape()[2] - 1] {
             if job.skipped(2, face) && (x[0]..x[1]).contains(&face) {
                 (labels[face - x[0]], slopes[face - x[0]]) = (0, 0.0);
@@ -37,8 +43,10 @@ impl Kernel for Finish<'_, '_> {
         let at = [z, y, x[0]];
         match job.labels.element_type() {
             _ if written => {}
-            ElementType::F32 => job.labels.put::<f32>(at, labels[..n].iter().map(|&v| f32::from(v))),
-            _ => job.labels.put::<u8>(at, labels[..n].iter().copied()),
+            ElementType::F32 => {
+                outlets.labels.put::<f32>(&job.labels, at, labels[..n].iter().map(|&v| f32::from(v)));
+            }
+            _ => outlets.labels.put::<u8>(&job.labels, at, labels[..n].iter().copied()),
         }
         if let Some(slope) = &job.slope {
             slope.prefetch_below(at, n);
@@ -56,8 +64,10 @@ impl Kernel for Finish<'_, '_> {
                         unsafe { S::narrow(halves[0], halves[1]).store(to.add(x)) };
                     }
                 }
-                ElementType::F32 => slope.put::<f32>(at, slopes[..n].iter().map(|&v| v as f32)),
-                _ => slope.put::<f64>(at, slopes[..n].iter().copied()),
+                ElementType::F32 => {
+                    outlets.slopes.put::<f32>(slope, at, slopes[..n].iter().map(|&v| v as f32));
+                }
+                _ => outlets.slopes.put::<f64>(slope, at, slopes[..n].iter().copied()),
             }
         }
     }
@@ -80,18 +90,20 @@ impl Job<'_> {
         }
     }
 
-    pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2]) {
+    pub fn write_zeros(&self, [z, y]: [usize; 2], x: [usize; 2], outlets: &mut Outlets) {
         let at = [z, y, x[0]];
         let n = x[1] - x[0];
         if n == 0 {
             // Perhaps behind the row's end, where no voxel is to be pointed at.
             return;
         }
-        for output in [Some(&self.labels), self.slope.as_ref()].into_iter().flatten() {
-            match output.element_type() {
-                ElementType::F64 => output.put(at, std::iter::repeat_n(0.0f64, n)),
-                ElementType::F32 => output.put(at, std::iter::repeat_n(0.0f32, n)),
-                _ => output.put(at, std::iter::repeat_n(0u8, n)),
+        let Outlets { labels, slopes } = outlets;
+        for (volume, outlet) in [(Some(&self.labels), labels), (self.slope.as_ref(), slopes)] {
+            let Some(volume) = volume else { continue };
+            match volume.element_type() {
+                ElementType::F64 => outlet.put(volume, at, std::iter::repeat_n(0.0f64, n)),
+                ElementType::F32 => outlet.put(volume, at, std::iter::repeat_n(0.0f32, n)),
+                _ => outlet.put(volume, at, std::iter::repeat_n(0u8, n)),
             }
         }
     }
@@ -127,7 +139,7 @@ impl VolumeMut<'_> {
     /// Writes values along x, from voxel `at` on. All of them lie within the volume, and belong to the
     /// calling task alone.
     #[inline(always)]
-    fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
+    pub(crate) fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
         debug_assert!(at[2] + values.len() <= self.shape()[2]);
         let step = self.stride()[2];
         // SAFETY: the index is within the volume, the type the volume's: the callers match on it.

@@ -2,13 +2,12 @@
 //!
 //! A task owns a block of the labels: `ROWS` rows, a piece of x, a range of planes. It marches along z. For every
 //! plane, the block's rows and one more on either side arrive (`lines.rs`): in place, or as padded copies, which stay
-//! in L1. The kernel takes the plane in, and the rows of the plane before leave: straight into the caller's array
-//! where its rows are contiguous bytes, else over a row of scratch. The rare undecided voxel is redone by the
-//! definition, then mask and skipped faces are applied (`output.rs`). Blocks overlap by one voxel in what they
-//! read, never in what they write.
+//! in L1. The kernel takes the plane in, and the rows of the plane before leave: straight into the caller's arrays
+//! where their rows are contiguous and labels bytes, else over a row of scratch (`output.rs`, `turned.rs`). The rare undecided
+//! voxel is redone by the definition. Blocks overlap by one voxel in what they read, never in what they write.
 //!
 //! Tried and lost: filling lines, stepping and writing in one function (the loops competed for registers: f32 took
-//! 1.4 times as long, bytes 3 times), and slopes by table look-up.
+//! 1.4 times as long, bytes 3 times).
 
 use std::sync::atomic::Ordering;
 
@@ -24,6 +23,7 @@ use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::output::Finish;
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Slopes, Step, Weights, position};
+use crate::steepest::turned::{Inlets, Turned};
 use crate::volume::ElementType;
 
 /// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
@@ -43,6 +43,7 @@ pub(crate) struct Workspace {
     labels: Scratch<u8>,
     flags: Scratch<u32>,
     slopes: Scratch<f64>,
+    turned: Turned,
 }
 
 impl Workspace {
@@ -66,6 +67,7 @@ impl Workspace {
             labels: Scratch::new(ROWS * LINE)?,
             flags: Scratch::new(ROWS * WIDEST)?,
             slopes: Scratch::new(ROWS * LINE)?,
+            turned: Turned::new(job)?,
         })
     }
 }
@@ -95,6 +97,7 @@ impl Kernel for Task<'_> {
             labels: workspace.labels.as_mut_slice(),
             flags: workspace.flags.as_mut_slice(),
             slopes: workspace.slopes.as_mut_slice(),
+            turned: &mut workspace.turned,
             double,
             marks,
         };
@@ -163,6 +166,7 @@ struct Rows<'a> {
     labels: &'a mut [u8],
     flags: &'a mut [u32],
     slopes: &'a mut [f64],
+    turned: &'a mut Turned,
     double: &'a mut Scratch<f64>,
     marks: &'a mut Scratch<f64>,
 }
@@ -225,7 +229,9 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         && [Some(&job.labels), job.slope.as_ref()].into_iter().flatten().all(|out| out.stride()[2] == 1)
         && n >= lanes;
     let Memory { lines, nodes } = memory;
-    let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE, job.exact.filter(|_| K::EXACT));
+    let (inlets, mut outlets) = rows.turned.for_block(block);
+    let exact = job.exact.filter(|_| K::EXACT);
+    let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE, exact, inlets);
     let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
         labels: rows.labels[row * LINE..].as_mut_ptr(),
         flags: rows.flags[row * WIDEST..].as_mut_ptr(),
@@ -298,15 +304,15 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         }
         for (row, y) in (y[0]..y[1]).enumerate() {
             if plane_skipped || job.skipped(1, y) {
-                job.write_zeros([z, y], full);
+                job.write_zeros([z, y], full, &mut outlets);
                 continue;
             }
             let labels = if straight {
                 // SAFETY: the row's n labels are adjacent, and this task's alone.
                 unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) }
             } else {
-                job.write_zeros([z, y], [full[0], x[0]]);
-                job.write_zeros([z, y], [x[1], full[1]]);
+                job.write_zeros([z, y], [full[0], x[0]], &mut outlets);
+                job.write_zeros([z, y], [x[1], full[1]], &mut outlets);
                 &mut rows.labels[row * LINE..][..n]
             };
             let flags = &rows.flags[row * WIDEST..][..vectors];
@@ -332,7 +338,11 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             }
             if whole || !straight {
                 let slopes = &mut rows.slopes[row * LINE..][..LINE];
-                dispatch(S::ISA, Finish { job, row: [z, y], x, labels, slopes, written: straight });
+                let outlets = &mut outlets;
+                dispatch(
+                    S::ISA,
+                    Finish { job, row: [z, y], x, labels, slopes, masked: whole, written: straight, outlets },
+                );
             }
             if straight {
                 clear(&out[row]);
@@ -342,6 +352,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             rows.flags.fill(0);
         }
     }
+    outlets.flush(job);
     true
 }
 
@@ -370,7 +381,8 @@ fn direct_row<S: Simd>(
     }
     let [values, marks] = memory.map(|part| part.as_mut_slice());
     // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
-    let mut lines = Lines::new(job, [[z, z + 1], [y, y + 1], x], values, marks, None, None);
+    let block = [[z, z + 1], [y, y + 1], x];
+    let mut lines = Lines::new(job, block, values, marks, None, None, Inlets::none());
     for t in 0..3 {
         lines.arrive::<S>(t);
     }
@@ -385,11 +397,12 @@ fn direct_row<S: Simd>(
 #[inline(always)]
 fn definition<S: Simd>(job: &Job, block: [[usize; 2]; 3], rows: Rows) {
     let [z, y, x] = block;
-    let Rows { labels, slopes, double: values, marks, .. } = rows;
+    let Rows { labels, slopes, turned, double: values, marks, .. } = rows;
     // Without gaps nobody looks at the marks.
     let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
     let marks = if gaps { marks.as_mut_slice() } else { &mut [] };
-    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks, None, None);
+    let (inlets, mut outlets) = turned.for_block(block);
+    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks, None, None, inlets);
     for t in 0..z[1] - z[0] + 2 {
         lines.arrive::<S>(t);
         if t < 2 {
@@ -398,7 +411,7 @@ fn definition<S: Simd>(job: &Job, block: [[usize; 2]; 3], rows: Rows) {
         let z = z[0] + t - 2;
         for (row, y) in (y[0]..y[1]).enumerate() {
             if job.skipped(0, z) || job.skipped(1, y) {
-                job.write_zeros([z, y], x);
+                job.write_zeros([z, y], x, &mut outlets);
                 continue;
             }
             let around = lines.neighborhood(t, row);
@@ -406,8 +419,18 @@ fn definition<S: Simd>(job: &Job, block: [[usize; 2]; 3], rows: Rows) {
             dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
             dispatch(
                 S::ISA,
-                Finish { job, row: [z, y], x, labels: &mut labels[..width], slopes, written: false },
+                Finish {
+                    job,
+                    row: [z, y],
+                    x,
+                    labels: &mut labels[..width],
+                    slopes,
+                    masked: true,
+                    written: false,
+                    outlets: &mut outlets,
+                },
             );
         }
     }
+    outlets.flush(job);
 }
