@@ -544,8 +544,8 @@ void voxlane_steepest_options_init(struct voxlane_steepest_options *options);
  * Returns VOXLANE_OK; or, with every output untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION,
  * _VALUE, _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
  *
- * Time: about a nanosecond a voxel and thread with AVX-512. Memory: under 1 MiB a thread. Safe to call from any number of
- * threads at once.
+ * Time: about a nanosecond a voxel and thread with AVX-512, two or three where not axis 2 is contiguous but axis 0.
+ * Memory: under 1 MiB a thread. Safe to call from any number of threads at once.
  */
 voxlane_status voxlane_steepest(const struct voxlane_array *image,
                                 const struct voxlane_array_mut *labels,
