@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::Array3;
+use ndarray::{Array3, ShapeBuilder};
 use voxlane::{Border, Element, Isa, Minima, Steepest};
 
 /// Deterministic noise in 0..1.
@@ -71,11 +71,21 @@ fn options(c: &mut Criterion) {
     tiers(c, "256 f32 anisotropic", &image, || Steepest::new().spacing([2.5, 0.7, 0.7]));
     let mask = volume([256; 3], |v| u8::from(v < 0.8));
     tiers(c, "256 f32 mask", &image, || Steepest::new().mask(&mask));
+    slopes(c, "256 f32 slope", &image);
+    slopes(c, "256 u8 slope", &volume([256; 3], |v| (v * 256.0) as u8));
+    slopes(c, "256 i16 slope", &volume([256; 3], |v| (v * 4096.0 - 1024.0) as i16));
+    let (image, mut labels) = (image.reversed_axes(), Array3::<u8>::zeros([256; 3].f()));
+    measure(c, "256 f32 Fortran order", image.len(), |isa, threads| {
+        Steepest::new().isa(isa).threads(threads).label(black_box(&image), &mut labels).unwrap();
+    });
+}
+
+fn slopes<T: Element>(c: &mut Criterion, name: &str, image: &Array3<T>) {
     let mut labels = Array3::<u8>::zeros(image.dim());
     let mut slope = Array3::<f32>::zeros(image.dim());
-    measure(c, "256 f32 slope", image.len(), |isa, threads| {
+    measure(c, name, image.len(), |isa, threads| {
         let call = Steepest::new().isa(isa).threads(threads).slope(&mut slope);
-        call.label(black_box(&image), &mut labels).unwrap();
+        call.label(black_box(image), &mut labels).unwrap();
     });
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Best<S: Simd> {
 pub(crate) const NEAR: f32 = 5e-7;
 
 /// Scores are this many times as large, so that no product loses digits for being tiny. That values are moderate
-/// (`border.rs`) keeps them from being too large.
+/// (`convert.rs`) keeps them from being too large.
 pub(crate) const SCALE: f32 = 16_777_216.0;
 
 impl<S: Simd> Best<S> {

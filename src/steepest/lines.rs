@@ -6,7 +6,8 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Content, Form, Line, LineElement, Pixel, convert, prefetch_row, with_pixel};
+use crate::steepest::border::{Line, prefetch_row};
+use crate::steepest::convert::{Content, Form, LineElement, Pixel, convert, with_pixel};
 use crate::steepest::direct::Neighborhood;
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};

@@ -2,6 +2,8 @@
 
 mod best;
 mod border;
+mod byte;
+mod convert;
 mod direct;
 mod exact;
 mod float;
@@ -14,6 +16,7 @@ mod rule;
 mod shared;
 mod sweep;
 mod turned;
+mod word;
 
 use crate::error::{Error, ErrorKind};
 use crate::isa::Isa;

@@ -1,7 +1,7 @@
 //! Nodes of the f32 kernels: a minimum and the code of the neighbour it comes from, and what watches over merges.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
-use crate::steepest::border::MODERATE;
+use crate::steepest::convert::MODERATE;
 use crate::steepest::exact::Exact;
 use crate::steepest::shared::Seen;
 

@@ -6,10 +6,11 @@
 
 use crate::simd::{Simd, Vector, prefetch};
 use crate::steepest::best::SCALE;
-use crate::steepest::border::LineElement;
+use crate::steepest::byte::byte_limit;
+use crate::steepest::convert::LineElement;
 use crate::steepest::exact::Exact;
-use crate::steepest::integer::{byte_limit, word_limit};
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule};
+use crate::steepest::word::word_limit;
 
 /// Rows of output in a block. (8: bytes 4 % slower, 16-bit integers 4 % faster, f32 a tenth slower.)
 pub(crate) const ROWS: usize = 4;
@@ -222,7 +223,7 @@ pub(crate) struct Weights {
     pub group: [f32; 8],
     /// Weights are the same for all faces, all edges and all corners, and differ between them: voxels are cubes.
     pub isotropic: bool,
-    /// Weights are as 1 / distance, for which the comparisons of `integer.rs` are made.
+    /// Weights are as 1 / distance, for which the comparisons of `byte.rs` and `word.rs` are made.
     pub unit_ratios: bool,
     /// Best scores below this have label 13.
     pub threshold: f32,
