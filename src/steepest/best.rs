@@ -100,7 +100,7 @@ impl<S: Simd> Best<S> {
         // Not below zero for zeros, whose ties are true, nor for what is infinite: where no neighbour or centre exists.
         let slack = size.mul_add(splat(-NEAR), self.score.sub(self.second));
         let mut undecided = slack.lt(splat(0.0));
-        if G::LIMITS {
+        if G::BAND {
             let [low, high] = weights.band;
             undecided = undecided.or(splat(low).lt(self.score).and(self.score.lt(splat(high))));
         }

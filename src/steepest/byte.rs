@@ -57,6 +57,20 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
         out: &RowOut,
         x: usize,
     ) {
+        let removed = V::splat(simd, LAST_KEY).lt(center.0);
+        if gaps && !removed.not().any() {
+            // Masks mostly take out much at a time.
+            // SAFETY: the caller's promise.
+            unsafe { V::splat(simd, i16::from(LABEL_MASKED)).store_low_bytes(out.labels.add(x)) };
+            if SLOPE {
+                let (zero, class) = (S::F32::splat(simd, 0.0), S::F32::splat(simd, f32::from_bits(1)));
+                for part in (0..V::LANES).step_by(S::F32::LANES) {
+                    // SAFETY: the caller's promise.
+                    unsafe { out.slopes.put(simd, weights, zero, class, x + part) };
+                }
+            }
+            return;
+        }
         let lowest = [face.0, edge.0, corner.0];
         let empty = gaps && V::splat(simd, LAST_KEY).lt(face.0.max(edge.0).max(corner.0)).any();
         let ByteBest { mut label, rank, class } = if empty {
@@ -64,7 +78,6 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
         } else {
             byte_labels::<S, V, false>(simd, weights, center.0, lowest)
         };
-        let removed = V::splat(simd, LAST_KEY).lt(center.0);
         if gaps {
             label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, label);
         }

@@ -29,10 +29,10 @@ use crate::steepest::node::{Guard, Guarded, Node, Nodes, Unguarded, merge, pair}
 use crate::steepest::shared::{ROWS, Seen, Shared, Step, Weights, position};
 
 /// Labels of f32 images, and of anything where voxels are not cubes. `EXACT`: all differences are exact.
-/// `CARE`: there may be a mask, or, with exact differences, a score may reach the limit where the rule takes the centre.
-pub(crate) struct Float<const ISOTROPIC: bool, const EXACT: bool, const CARE: bool>;
+/// `CARE`: what may be met with; see `node.rs`.
+pub(crate) struct Float<const ISOTROPIC: bool, const EXACT: bool, const CARE: u8>;
 
-impl<const ISOTROPIC: bool, const EXACT: bool, const CARE: bool> Shared for Float<ISOTROPIC, EXACT, CARE> {
+impl<const ISOTROPIC: bool, const EXACT: bool, const CARE: u8> Shared for Float<ISOTROPIC, EXACT, CARE> {
     type Line = f32;
     const KEPT: usize = if ISOTROPIC { 4 } else { 6 } + if EXACT { 0 } else { 1 };
     const EXACT: bool = EXACT;

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::steepest::border::Source;
 use crate::steepest::exact::Exact;
+use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{Ahead, ROWS, Weights};
 use crate::steepest::turned::is_turned;
@@ -25,8 +26,8 @@ pub(crate) struct Job<'a> {
     /// What all values may be like, for the kernels of f32, until one is found that is not.
     pub exact: Option<Exact>,
     pub inexact: AtomicBool,
-    /// Whether the rule may take the centre, if they are so.
-    pub limits: bool,
+    /// What the kernels may meet with, if they are so; see `node.rs`.
+    pub care: u8,
     cuts: [Cut; 3],
 }
 
@@ -80,9 +81,15 @@ impl<'a> Job<'a> {
             Way::Float | Way::Anisotropic => Exact::guess(&source.image),
             _ => None,
         };
-        let empty = source.may_empty_a_class();
-        let limits = empty
-            || exact.zip(weights.as_ref()).is_none_or(|(e, w)| w.reaches_threshold(e.largest_difference()));
+        let reach =
+            exact.zip(weights.as_ref()).is_none_or(|(e, w)| w.reaches_threshold(e.largest_difference()));
+        let care = if reach {
+            ANYTHING
+        } else if source.may_empty_a_class() {
+            GAPS
+        } else {
+            PLAIN
+        };
         let pieces = width.div_ceil(WIDEST);
         let x = Cut { start: 0, end: width, piece: width.div_ceil(pieces).next_multiple_of(16) };
         let y = Cut { start: along_y[0], end: along_y[1], piece: ROWS };
@@ -100,7 +107,7 @@ impl<'a> Job<'a> {
             way,
             exact,
             inexact: AtomicBool::new(false),
-            limits,
+            care,
             cuts: [z, y, x],
         }
     }

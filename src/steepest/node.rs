@@ -16,8 +16,10 @@ pub(crate) trait Guard<S: Simd> {
     type Watch: Copy;
     /// Vectors in memory of the gaps.
     const GAPS: usize;
-    /// Whether scores may reach the limit beyond which the rule takes the centre.
+    /// Whether scores may be below the limit where the rule takes the centre, as those of no neighbour are.
     const LIMITS: bool;
+    /// Whether scores may be near that limit.
+    const BAND: bool;
     /// Whether a mask may have taken out the centre: its gaps say nothing then.
     const MASKED: bool;
 
@@ -51,16 +53,24 @@ pub(crate) fn merge<S: Simd, G: Guard<S>>(a: Node<S>, b: Node<S>, gaps: &mut G::
 /// The negative number next to −0.
 const NEXT_TO_ZERO: u32 = 1 << 31 | 1;
 
-/// For any values.
-pub(crate) struct Guarded<const MASKED: bool>;
+/// Nothing that could keep a kernel from its fastest way.
+pub(crate) const PLAIN: u8 = 0;
+/// A voxel may have been taken out, or have no neighbour in a class.
+pub(crate) const GAPS: u8 = 1;
+/// That, or a score may be near the limit where the rule takes the centre.
+pub(crate) const ANYTHING: u8 = 2;
 
-impl<S: Simd, const MASKED: bool> Guard<S> for Guarded<MASKED> {
+/// For any values; `CARE` is `PLAIN` or `GAPS`.
+pub(crate) struct Guarded<const CARE: u8>;
+
+impl<S: Simd, const CARE: u8> Guard<S> for Guarded<CARE> {
     type Gaps = S::F32;
     // The sum of all values, too large if one is more than twice what is moderate, and the lowest bits.
     type Watch = [S::F32; 2];
     const GAPS: usize = 1;
     const LIMITS: bool = true;
-    const MASKED: bool = MASKED;
+    const BAND: bool = true;
+    const MASKED: bool = CARE >= GAPS;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {
@@ -103,16 +113,16 @@ impl<S: Simd, const MASKED: bool> Guard<S> for Guarded<MASKED> {
 
 /// For values whose differences are all exact: multiples of one number within a range. Then there is nothing to guard,
 /// but every value has to be looked at.
-/// Without `CARE` there is no mask, and no score reaches the limit where the rule takes the centre.
-pub(crate) struct Unguarded<const CARE: bool>;
+pub(crate) struct Unguarded<const CARE: u8>;
 
-impl<S: Simd, const CARE: bool> Guard<S> for Unguarded<CARE> {
+impl<S: Simd, const CARE: u8> Guard<S> for Unguarded<CARE> {
     type Gaps = ();
     // The bits that were lost to rounding, and the highest bits.
     type Watch = [S::F32; 2];
     const GAPS: usize = 0;
-    const LIMITS: bool = CARE;
-    const MASKED: bool = CARE;
+    const LIMITS: bool = CARE >= GAPS;
+    const BAND: bool = CARE >= ANYTHING;
+    const MASKED: bool = CARE >= GAPS;
 
     #[inline(always)]
     fn watch(simd: S) -> [S::F32; 2] {

@@ -20,6 +20,7 @@ use crate::steepest::float::Float;
 use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
+use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
 use crate::steepest::output::Finish;
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Slopes, Step, Weights, position};
@@ -51,8 +52,8 @@ impl Workspace {
         let (single, bytes, double, kept, byte_kept) = match job.way {
             Way::Bytes => (0, THREE_PLANES, 0, 0, Bytes::KEPT),
             Way::Words => (THREE_PLANES, 0, 0, Words::KEPT, 0),
-            Way::Float => (THREE_PLANES, 0, 0, Float::<true, false, true>::KEPT, 0),
-            Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false, false, true>::KEPT, 0),
+            Way::Float => (THREE_PLANES, 0, 0, Float::<true, false, PLAIN>::KEPT, 0),
+            Way::Anisotropic => (THREE_PLANES, 0, 0, Float::<false, false, PLAIN>::KEPT, 0),
             Way::Definition => (0, 0, THREE_PLANES, 0, 0),
         };
         let nodes = || Scratch::new(kept * ROWS * WIDEST);
@@ -133,14 +134,14 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
 ) {
     if job.exact.is_some() && !job.inexact.load(Ordering::Relaxed) {
         let exact = if ISOTROPIC {
-            if job.limits {
-                march::<S, Float<true, true, true>, SLOPE>(job, block, &mut memory, &mut rows)
-            } else {
-                march::<S, Float<true, true, false>, SLOPE>(job, block, &mut memory, &mut rows)
+            match job.care {
+                PLAIN => march::<S, Float<true, true, PLAIN>, SLOPE>(job, block, &mut memory, &mut rows),
+                GAPS => march::<S, Float<true, true, GAPS>, SLOPE>(job, block, &mut memory, &mut rows),
+                _ => march::<S, Float<true, true, ANYTHING>, SLOPE>(job, block, &mut memory, &mut rows),
             }
         } else {
             // Seven classes take so long that a kernel without the care is not worth its code.
-            march::<S, Float<false, true, true>, SLOPE>(job, block, &mut memory, &mut rows)
+            march::<S, Float<false, true, ANYTHING>, SLOPE>(job, block, &mut memory, &mut rows)
         };
         if exact {
             return;
@@ -149,9 +150,9 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
         rows.flags.fill(0);
     }
     if job.source.mask.is_some() {
-        march::<S, Float<ISOTROPIC, false, true>, SLOPE>(job, block, &mut memory, &mut rows);
+        march::<S, Float<ISOTROPIC, false, GAPS>, SLOPE>(job, block, &mut memory, &mut rows);
     } else {
-        march::<S, Float<ISOTROPIC, false, false>, SLOPE>(job, block, &mut memory, &mut rows);
+        march::<S, Float<ISOTROPIC, false, PLAIN>, SLOPE>(job, block, &mut memory, &mut rows);
     }
 }
 
