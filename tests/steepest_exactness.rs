@@ -441,6 +441,27 @@ fn orders_of_memory() {
     }
 }
 
+/// Masks that take out whole vectors of voxels, with all their neighbours.
+#[test]
+fn masks_that_take_out_much_at_a_time() {
+    let mut random = Random(13);
+    let shape = [6, 9, 150];
+    let mask = Array3::from_shape_fn(shape, |(z, y, x)| u8::from(z < 2 || y > 6 || !(20..140).contains(&x)));
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for border in [Border::Skip, Border::Inside, Border::Periodic] {
+            let options = Options { minima, border: [border; 3], ..Options::default() };
+            for kind in 0..4 {
+                let bytes = Array3::from_shape_simple_fn(shape, || i8::random(&mut random, kind));
+                check(bytes.view(), Some(mask.view()), &options, &mut random, "much, i8");
+                let words = Array3::from_shape_simple_fn(shape, || u16::random(&mut random, kind));
+                check(words.view(), Some(mask.view()), &options, &mut random, "much, u16");
+                let floats = Array3::from_shape_simple_fn(shape, || f32::random(&mut random, kind));
+                check(floats.view(), Some(mask.view()), &options, &mut random, "much, f32");
+            }
+        }
+    }
+}
+
 /// 8- and 16-bit images at both ends of their range beside each other, and a byte image in which every
 /// difference occurs.
 #[test]
