@@ -68,6 +68,14 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn store_narrow(low: F64, high: F64, to: *mut f32) {
+        op!({
+            _mm_storeu_ps(to, _mm256_cvtpd_ps(low.0));
+            _mm_storeu_ps(to.add(4), _mm256_cvtpd_ps(high.0));
+        })
+    }
+
+    #[inline(always)]
     fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
         // The lower and the upper halves of the table's elements, each looked up and put together again. (The table is the
         // same vector after vector: parting it is done once.)

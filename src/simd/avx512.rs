@@ -67,6 +67,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn store_narrow(low: F64, high: F64, to: *mut f32) {
+        op!({
+            _mm256_storeu_ps(to, _mm512_cvtpd_ps(low.0));
+            _mm256_storeu_ps(to.add(8), _mm512_cvtpd_ps(high.0));
+        })
+    }
+
+    #[inline(always)]
     fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
         op!({
             let table = _mm512_loadu_pd(table.as_ptr());

@@ -39,6 +39,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     ) -> <Self::F32 as Vector>::Mask;
     /// Two vectors of f64 rounded to one of f32.
     fn narrow(low: Self::F64, high: Self::F64) -> Self::F32;
+    /// Stores two vectors of f64 rounded to f32, without joining them.
+    ///
+    /// # Safety
+    /// `F32::LANES` elements from `to` are writable.
+    unsafe fn store_narrow(low: Self::F64, high: Self::F64, to: *mut f32);
     /// For each lane the element of `table` that the lowest three bits of the lane name.
     fn lookup(self, table: &[f64; 8], index: Self::F32) -> [Self::F64; 2];
 }

@@ -42,6 +42,12 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn store_narrow(low: f64x4, high: f64x4, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { Self::narrow(low, high).store(to) }
+    }
+
+    #[inline(always)]
     fn lookup(self, table: &[f64; 8], index: f32x8) -> [f64x4; 2] {
         let index = index.to_array();
         [0, 4]

@@ -126,6 +126,12 @@ impl Kernel for Operations {
                 let mut out = [0.0f32; 16];
                 // SAFETY: the array holds the lanes of the widest tier.
                 unsafe { narrow.store(out.as_mut_ptr()) };
+                let mut stored = [0.0f32; 16];
+                // SAFETY: as above.
+                unsafe {
+                    S::store_narrow(S::F64::splat(simd, x), S::F64::splat(simd, y), stored.as_mut_ptr())
+                };
+                assert_eq!(stored.map(f32::to_bits), out.map(f32::to_bits));
                 let half = S::F64::LANES;
                 assert!(out[..half].iter().all(|v| v.to_bits() == (x as f32).to_bits() || x.is_nan()));
                 assert!(

@@ -203,7 +203,7 @@ impl Slopes {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                Slopes::Single(to) => S::narrow(low, high).store(to.add(x)),
+                Slopes::Single(to) => S::store_narrow(low, high, to.add(x)),
                 Slopes::Double(to) => {
                     low.store(to.add(x));
                     high.store(to.add(x + S::F64::LANES));
