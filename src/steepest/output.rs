@@ -1,4 +1,4 @@
-//! The way out: slopes from what the kernels found, mask and skipped faces, and the caller's memory.
+//! The way out: what is left to do to rows of labels and slopes, and the caller's memory.
 
 use crate::simd::{Kernel, Simd, Vector};
 use crate::steepest::border::prefetch_row;
