@@ -43,6 +43,7 @@ impl Simd for Avx2 {
     const VECTORS: usize = 16;
     type F32 = F32;
     type F64 = F64;
+    const LONG_TABLES: bool = false;
     type I16 = I16;
 
     #[inline(always)]
@@ -302,8 +303,12 @@ impl VectorF32 for F32 {
         op!(store_words(_mm256_cvtps_epi32(self.0), to))
     }
     #[inline(always)]
-    unsafe fn load_i16(_: Avx2, from: *const i16) -> Self {
-        op!(F32(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(from.cast())))))
+    fn integers(self) -> Self {
+        op!(F32(_mm256_cvtepi32_ps(_mm256_castps_si256(self.0))))
+    }
+    #[inline(always)]
+    fn look_up(self, _: Avx2, table: &[f32; 32]) -> Self {
+        op!(F32(_mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), _mm256_castps_si256(self.0))))
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
@@ -415,6 +420,17 @@ impl VectorI16 for I16 {
         })
     }
     #[inline(always)]
+    fn double(self) -> [F32; 2] {
+        // Unpacking takes from each half its lower half or its upper.
+        op!({
+            let v = _mm256_permute4x64_epi64::<0b11_01_10_00>(self.0);
+            [
+                F32(_mm256_castsi256_ps(_mm256_unpacklo_epi16(v, v))),
+                F32(_mm256_castsi256_ps(_mm256_unpackhi_epi16(v, v))),
+            ]
+        })
+    }
+    #[inline(always)]
     fn add_saturating(self, other: Self) -> Self {
         op!(I16(_mm256_adds_epi16(self.0, other.0)))
     }
@@ -437,6 +453,10 @@ impl VectorI16 for I16 {
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         op!(I16(_mm256_or_si256(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn with_bits(self, mask: Self, bits: Self) -> Self {
+        op!(I16(_mm256_or_si256(_mm256_andnot_si256(mask.0, self.0), bits.0)))
     }
     #[inline(always)]
     fn not_and(self, mask: Self) -> Self {

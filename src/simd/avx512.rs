@@ -43,6 +43,7 @@ impl Simd for Avx512 {
     const VECTORS: usize = 32;
     type F32 = F32;
     type F64 = F64;
+    const LONG_TABLES: bool = true;
     type I16 = I16;
 
     #[inline(always)]
@@ -272,8 +273,15 @@ impl VectorF32 for F32 {
         op!(_mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))))
     }
     #[inline(always)]
-    unsafe fn load_i16(_: Avx512, from: *const i16) -> Self {
-        op!(F32(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256(from.cast())))))
+    fn integers(self) -> Self {
+        op!(F32(_mm512_cvtepi32_ps(_mm512_castps_si512(self.0))))
+    }
+    #[inline(always)]
+    fn look_up(self, _: Avx512, table: &[f32; 32]) -> Self {
+        op!({
+            let (first, last) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table[16..].as_ptr()));
+            F32(_mm512_permutex2var_ps(first, _mm512_castps_si512(self.0), last))
+        })
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
@@ -355,6 +363,18 @@ impl VectorI16 for I16 {
         op!(_mm256_storeu_si256(to.cast(), _mm512_cvtepi16_epi8(self.0)))
     }
     #[inline(always)]
+    fn double(self) -> [F32; 2] {
+        // Unpacking takes from each quarter its lower half or its upper.
+        op!({
+            let order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+            let v = _mm512_permutexvar_epi64(order, self.0);
+            [
+                F32(_mm512_castsi512_ps(_mm512_unpacklo_epi16(v, v))),
+                F32(_mm512_castsi512_ps(_mm512_unpackhi_epi16(v, v))),
+            ]
+        })
+    }
+    #[inline(always)]
     fn add_saturating(self, other: Self) -> Self {
         op!(I16(_mm512_adds_epi16(self.0, other.0)))
     }
@@ -377,6 +397,10 @@ impl VectorI16 for I16 {
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         op!(I16(_mm512_or_si512(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn with_bits(self, mask: Self, bits: Self) -> Self {
+        op!(I16(_mm512_or_si512(_mm512_andnot_si512(mask.0, self.0), bits.0)))
     }
     #[inline(always)]
     fn not_and(self, mask: Self) -> Self {

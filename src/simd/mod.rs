@@ -23,6 +23,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
     /// takes two registers.)
     const VECTORS: usize;
+    /// Whether `look_up` takes five bits of an index, and not three.
+    const LONG_TABLES: bool;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
     /// Vectors of f64.
@@ -106,11 +108,10 @@ pub(crate) trait Mask: Copy {
 
 /// What only vectors of f32 do.
 pub(crate) trait VectorF32: Vector {
-    /// 16-bit integers as numbers.
-    ///
-    /// # Safety
-    /// `LANES` elements from `from` are readable.
-    unsafe fn load_i16(simd: Self::Simd, from: *const i16) -> Self;
+    /// The bits of each lane, read as a signed integer, as a number.
+    fn integers(self) -> Self;
+    /// For each lane of `self` the element of `table` that its lowest bits name, five or three of them.
+    fn look_up(self, simd: Self::Simd, table: &[f32; 32]) -> Self;
     /// Stores each lane, an integer from 0 to 255, as a byte.
     ///
     /// # Safety
@@ -166,6 +167,9 @@ pub(crate) trait VectorI16: Copy {
     /// `LANES` bytes from `to` are writable.
     unsafe fn store_low_bytes(self, to: *mut u8);
 
+    /// The lanes in their order, each as the upper and as the lower half of the bits of a lane: in one vector of f32 or
+    /// in two, as many as it takes.
+    fn double(self) -> [<Self::Simd as Simd>::F32; 2];
     /// The sum, or i16::MAX or MIN beyond it.
     fn add_saturating(self, other: Self) -> Self;
     /// The difference, or i16::MAX or MIN beyond it.
@@ -175,6 +179,8 @@ pub(crate) trait VectorI16: Copy {
     /// The product divided by 2¹⁵ and rounded to the nearest integer, upwards if there are two.
     fn mul_round(self, other: Self) -> Self;
     fn or(self, other: Self) -> Self;
+    /// `self` with the bits of `mask` as they are in `bits`, which has no others.
+    fn with_bits(self, mask: Self, bits: Self) -> Self;
     /// The bits of `mask` that are not set in `self`.
     fn not_and(self, mask: Self) -> Self;
     fn lt(self, other: Self) -> Self::Mask;

@@ -20,6 +20,7 @@ impl Simd for Portable {
     const VECTORS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
     type F32 = f32x8;
     type F64 = f64x4;
+    const LONG_TABLES: bool = false;
     type I16 = i16x8;
 
     #[inline(always)]
@@ -269,10 +270,12 @@ impl VectorF32 for f32x8 {
         unsafe { *to.cast::<[u8; 8]>() = bytes }
     }
     #[inline(always)]
-    unsafe fn load_i16(_: Portable, from: *const i16) -> Self {
-        // SAFETY: the caller's promise.
-        let values = unsafe { from.cast::<[i16; 8]>().read_unaligned() };
-        f32x8::new(values.map(f32::from))
+    fn integers(self) -> Self {
+        f32x8::new(self.to_array().map(|bits| bits.to_bits() as i32 as f32))
+    }
+    #[inline(always)]
+    fn look_up(self, _: Portable, table: &[f32; 32]) -> Self {
+        f32x8::new(self.to_array().map(|index| table[(index.to_bits() & 7) as usize]))
     }
     #[inline(always)]
     unsafe fn store_low_bits<const BITS: u32>(self, to: *mut u8) {
@@ -365,6 +368,11 @@ impl VectorI16 for i16x8 {
         unsafe { *to.cast::<[u8; 8]>() = self.to_array().map(|v| v as u8) }
     }
     #[inline(always)]
+    fn double(self) -> [f32x8; 2] {
+        let lanes = self.to_array().map(|lane| u32::from(lane as u16));
+        [f32x8::new(lanes.map(|lane| f32::from_bits(lane << 16 | lane))); 2]
+    }
+    #[inline(always)]
     fn add_saturating(self, other: Self) -> Self {
         self.saturating_add(other)
     }
@@ -387,6 +395,10 @@ impl VectorI16 for i16x8 {
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         self | other
+    }
+    #[inline(always)]
+    fn with_bits(self, mask: Self, bits: Self) -> Self {
+        (self & !mask) | bits
     }
     #[inline(always)]
     fn not_and(self, mask: Self) -> Self {

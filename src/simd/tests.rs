@@ -327,6 +327,8 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                 check(x.mul_round(y), &product, "mul_round");
                 check(x.or(y), &|a, b| a | b, "or");
                 check(x.not_and(y), &|a, b| !a & b, "not_and");
+                check(x.with_bits(y, y), &|a, b| (a & !b) | b, "with_bits");
+                check(x.with_bits(y, S::I16::splat(simd, 0)), &|a, b| a & !b, "with_bits");
                 check(x.select(x.lt(y), y), &i16::min, "select");
                 check(
                     S::I16::splat(simd, 7).select(x.eq(y).not(), x),
@@ -470,21 +472,30 @@ fn lanes_look_elements_up() {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
             let table: [f64; 8] = std::array::from_fn(|i| 1.0 / (i as f64 + 3.0));
+            let long_table: [f32; 32] = std::array::from_fn(|i| 1.0 / (i as f32 + 5.0));
+            let bits = if S::LONG_TABLES { 31 } else { 7 };
             // Numbers from −999 on whose lowest bits go through all eight, in another order than the lanes.
-            let integers: [i16; 16] = std::array::from_fn(|lane| (lane * 77) as i16 - 999);
-            let (mut numbers, mut found) = ([0.0f32; 16], [0.0f64; 16]);
-            // SAFETY: the arrays hold the lanes of the widest tier.
-            unsafe {
-                let loaded = S::F32::load_i16(simd, integers.as_ptr());
-                loaded.store(numbers.as_mut_ptr());
-                let index = loaded.add(S::F32::splat(simd, 12_582_912.0));
-                let [low, high] = simd.lookup(&table, index);
-                low.store(found.as_mut_ptr());
-                high.store(found.as_mut_ptr().add(S::F64::LANES));
-            }
-            for lane in 0..S::F32::LANES {
-                assert_eq!(numbers[lane], f32::from(integers[lane]), "lane {lane}");
-                assert_eq!(found[lane], table[(integers[lane] & 7) as usize], "lane {lane}");
+            let integers: [i16; 32] = std::array::from_fn(|lane| (lane * 77) as i16 - 999);
+            // SAFETY: the array holds the lanes of the widest tier.
+            let doubled = unsafe { S::I16::load(simd, integers.as_ptr()) }.double();
+            for first in (0..S::I16::LANES).step_by(S::F32::LANES) {
+                let loaded = doubled[first / S::F32::LANES];
+                let (mut numbers, mut found, mut singles) = ([0.0f32; 16], [0.0f64; 16], [0.0f32; 16]);
+                // SAFETY: the arrays hold the lanes of the widest tier.
+                unsafe {
+                    loaded.integers().store(numbers.as_mut_ptr());
+                    let [low, high] = simd.lookup(&table, loaded);
+                    loaded.look_up(simd, &long_table).store(singles.as_mut_ptr());
+                    low.store(found.as_mut_ptr());
+                    high.store(found.as_mut_ptr().add(S::F64::LANES));
+                }
+                for lane in 0..S::F32::LANES {
+                    let integer = integers[first + lane];
+                    let doubled = i32::from(integer) << 16 | i32::from(integer as u16);
+                    assert_eq!(numbers[lane], doubled as f32, "lane {lane}");
+                    assert_eq!(found[lane], table[(integer & 7) as usize], "lane {lane}");
+                    assert_eq!(singles[lane], long_table[(integer & bits) as usize], "lane {lane}");
+                }
             }
         }
     }

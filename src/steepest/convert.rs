@@ -34,14 +34,17 @@ pub(crate) trait Pixel: Element {
     const INTEGER: bool;
     fn f32(self) -> f32;
     fn f64(self) -> f64;
-    /// A byte as a signed one, in the same order; 0 for wider types, which never become keys.
-    fn signed_byte(self) -> i8;
+    /// What makes a byte a signed one, in the same order.
+    const BYTE_BIAS: i16;
+    /// The value of a byte; 0 for wider types, which never become keys of bytes.
+    fn byte(self) -> i16;
 }
 
 macro_rules! pixel {
-    ($($t:ty, $integer:expr, $byte:expr);*) => {$(
+    ($($t:ty, $integer:expr, $bias:expr, $byte:expr);*) => {$(
         impl Pixel for $t {
             const INTEGER: bool = $integer;
+            const BYTE_BIAS: i16 = $bias;
             #[inline(always)]
             fn f32(self) -> f32 {
                 self as f32
@@ -51,16 +54,16 @@ macro_rules! pixel {
                 self as f64
             }
             #[inline(always)]
-            fn signed_byte(self) -> i8 {
-                let byte: fn($t) -> i8 = $byte;
+            fn byte(self) -> i16 {
+                let byte: fn($t) -> i16 = $byte;
                 byte(self)
             }
         }
     )*};
 }
 pixel!(
-    u8, true, |v| (v ^ 128) as i8; i8, true, |v| v; u16, true, |_| 0; i16, true, |_| 0; u32, true, |_| 0;
-    i32, true, |_| 0; f32, false, |_| 0; f64, false, |_| 0
+    u8, true, -128, i16::from; i8, true, 0, i16::from; u16, true, 0, |_| 0; i16, true, 0, |_| 0; u32, true, 0, |_| 0;
+    i32, true, 0, |_| 0; f32, false, 0, |_| 0; f64, false, 0, |_| 0
 );
 
 /// The number type of a line.
@@ -104,7 +107,9 @@ impl LineElement for i16 {
     const IN_PLACE: Option<ElementType> = None;
     #[inline(always)]
     fn of<T: Pixel>(value: T, factor: f32, term: f32) -> i16 {
-        (factor as i16).wrapping_mul(i16::from(value.signed_byte())).wrapping_add(term as i16)
+        // The second sum is the same for a whole line: one operation less for each byte than to make it signed first.
+        let (factor, term) = (factor as i16, term as i16);
+        factor.wrapping_mul(value.byte()).wrapping_add(factor.wrapping_mul(T::BYTE_BIAS).wrapping_add(term))
     }
 }
 

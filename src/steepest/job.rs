@@ -2,11 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::isa::Isa;
 use crate::steepest::border::Source;
+use crate::steepest::byte::SLOPE_SCALE;
 use crate::steepest::exact::Exact;
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{Ahead, ROWS, Weights};
+use crate::steepest::slopes::Parts;
 use crate::steepest::turned::is_turned;
 use crate::volume::{ElementType, VolumeMut};
 
@@ -57,10 +60,18 @@ impl<'a> Job<'a> {
         mut labels: VolumeMut<'a>,
         mut slope: Option<VolumeMut<'a>>,
         planes: [usize; 2],
+        isa: Isa,
         threads: usize,
     ) -> Self {
-        let weights = Weights::new(&rule);
+        let mut weights = Weights::new(&rule);
         let way = Way::new(&source, weights.as_ref());
+        if let (Some(weights), true) = (&mut weights, slope.is_some()) {
+            weights.parts = match way {
+                Way::Bytes => Parts::new(isa, &weights.exact, SLOPE_SCALE, 255),
+                Way::Words => Parts::of_words(isa, &weights.exact),
+                _ => None,
+            };
+        }
         let [_, rows, width] = source.image.shape();
         let (mut along_z, mut along_y) = (planes, [0, rows]);
         // Keys are in order whichever axis the march takes. From row to row it stays within a page of memory for longer than

@@ -14,6 +14,7 @@ mod node;
 mod output;
 mod rule;
 mod shared;
+mod slopes;
 mod sweep;
 mod turned;
 mod word;
@@ -305,7 +306,7 @@ impl<'a> Steepest<'a> {
             direction: self.direction,
             signed_zeros: self.slope.is_some(),
         };
-        let job = Job::new(source, rule, labels, self.slope, planes, threads);
+        let job = Job::new(source, rule, labels, self.slope, planes, isa, threads);
         threads::run(
             threads,
             job.tasks(),

@@ -5,7 +5,8 @@ use crate::steepest::border::prefetch_row;
 use crate::steepest::job::Job;
 use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
-use crate::steepest::shared::{Slopes, position};
+use crate::steepest::shared::position;
+use crate::steepest::slopes::Slopes;
 use crate::steepest::turned::Outlets;
 use crate::volume::{Element, ElementType, VolumeMut};
 

@@ -23,7 +23,8 @@ use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
 use crate::steepest::output::Finish;
 use crate::steepest::rule::{Border, Rule};
-use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Slopes, Step, Weights, position};
+use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
+use crate::steepest::slopes::Slopes;
 use crate::steepest::turned::{Inlets, Turned};
 use crate::volume::ElementType;
 
