@@ -57,6 +57,7 @@ mod isa;
 mod overlap;
 mod process;
 mod scratch;
+mod signals;
 mod simd;
 mod steepest;
 mod threads;

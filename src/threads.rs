@@ -17,6 +17,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::environment::Variable;
 use crate::error::{Error, ErrorKind};
 use crate::process::Process;
+use crate::signals;
 
 /// A progress callback: takes the fraction done (0 to 1), answers whether to go on. It is called on the
 /// calling thread alone, at the start, at the end, and in between at most every few milliseconds. It may fork: a child
@@ -174,6 +175,35 @@ pub(crate) fn run<S: Send>(
         result?;
     }
     reporter.report(span[1])
+}
+
+/// As [`run`], and before it `first(i)` for every `i` below `firsts`, all of which are over when the tasks begin. What can
+/// fail, memory and threads, is had before either.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn run_after<S: Send>(
+    firsts: usize,
+    first: impl Fn(usize) + Sync,
+    threads: usize,
+    tasks: usize,
+    reporter: &mut Reporter,
+    span: [f64; 2],
+    scratch: impl Fn() -> Result<S, Error>,
+    task: impl Fn(&mut S, usize) + Sync,
+) -> Result<(), Error> {
+    let turns = Turns::new(firsts);
+    let over = AtomicBool::new(firsts == 0);
+    run(threads, firsts + tasks, reporter, span, scratch, |scratch, i| {
+        if i < firsts {
+            let _over = turns.over(i);
+            first(i);
+            return;
+        }
+        if !over.load(Ordering::Acquire) {
+            (0..firsts).for_each(|i| turns.wait_for(i));
+            over.store(true, Ordering::Release);
+        }
+        task(scratch, i - firsts);
+    })
 }
 
 /// The tasks of a run, in the order of their numbers.
@@ -359,13 +389,11 @@ impl Helpers {
         {
             return Ok(Arc::clone(pool));
         }
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(helpers)
-            .thread_name(|i| format!("voxlane-{i}"))
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))
-            })?;
+        let builder =
+            ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
+        let pool = signals::blocked(|| builder.build()).map_err(|error| {
+            Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))
+        })?;
         let pool = Arc::new(pool);
         *slot = Some(Arc::clone(&pool));
         Ok(pool)

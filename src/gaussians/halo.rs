@@ -83,10 +83,7 @@ pub(super) fn sum<T: Real>(
 ) -> Result<(), Error> {
     // Sixteen lanes for eight voxels only cross more cache lines.
     let isa = if T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
-    let middle = span[0] + 0.02 * (span[1] - span[0]);
     let planes = if job.accumulate { 0 } else { job.axes[0].n };
-    threads::run(threads, planes, reporter, [span[0], middle], || Ok(()), |(), z| job.clear_plane(z))?;
-
     let tiles = corners.count.iter().product::<usize>();
     let mut order: Vec<usize> = (0..tiles).collect();
     order.sort_by_key(|&tile| corners.color(tile));
@@ -104,7 +101,8 @@ pub(super) fn sum<T: Real>(
     let turns = Turns::new(pieces.len());
     let width = job.bins.width();
     let scratch = || scratch::Scratch::<T>::new(PLANES * ROWS * ROW);
-    threads::run(threads, pieces.len(), reporter, [middle, span[1]], scratch, |scratch, i| {
+    let clear = |z| job.clear_plane(z);
+    threads::run_after(planes, clear, threads, pieces.len(), reporter, span, scratch, |scratch, i| {
         let over = turns.over(i);
         let (Piece { tile, places }, buffer) = (&pieces[i], scratch.as_mut_slice());
         let at = corners.tile(*tile);

@@ -318,21 +318,17 @@ impl<'a> SumGaussians<'a> {
         }
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
-        let mut span = [0.1, 1.0];
-        if clear_first {
-            let middle = 0.4;
-            let (planes, bytes) = (job.axes[0].n, voxels * size_of::<T>() as f64);
-            let most = (LARGE_PIECE / bytes * planes as f64) as usize + 1;
-            let piece = most.min(planes.div_ceil(threads));
-            let clear = |(): &mut (), i| job.clear(i * piece..planes.min((i + 1) * piece));
-            let pieces = planes.div_ceil(piece);
-            threads::run(threads, pieces, &mut reporter, [span[0], middle], || Ok(()), clear)?;
-            span[0] = middle;
-        }
+        let span = [0.1, 1.0];
+        let clear = if clear_first {
+            let bytes = voxels * size_of::<T>() as f64;
+            ((bytes / LARGE_PIECE) as usize).max(threads).min(job.axes[0].n)
+        } else {
+            0
+        };
         match (long, job.accumulate) {
-            (true, _) => sum_tiles::<T, true, false>(&job, isa, threads, &mut reporter, span),
-            (false, true) => sum_tiles::<T, false, true>(&job, isa, threads, &mut reporter, span),
-            (false, false) => sum_tiles::<T, false, false>(&job, isa, threads, &mut reporter, span),
+            (true, _) => sum_tiles::<T, true, false>(&job, 0, isa, threads, &mut reporter, span),
+            (false, true) => sum_tiles::<T, false, true>(&job, clear, isa, threads, &mut reporter, span),
+            (false, false) => sum_tiles::<T, false, false>(&job, 0, isa, threads, &mut reporter, span),
         }
     }
 }

@@ -36,9 +36,10 @@ use super::output::Job;
 use super::pack::{self, Pack, sides};
 use super::support::Axis;
 
-/// The sum tile by tile. With PARTS it is added to the grid.
+/// The sum tile by tile. With PARTS it is added to the grid, of which `clear` pieces are cleared before.
 pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     job: &Job<T>,
+    clear: usize,
     isa: Isa,
     threads: usize,
     reporter: &mut Reporter,
@@ -48,7 +49,10 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     let (first, count) = tiles(&job.axes, sides, PARTS.then_some(job.bins.reached));
     let tasks = count.iter().product();
     let scratch = || Scratch::new(job.rules.support);
-    threads::run(threads, tasks, reporter, span, scratch, |scratch, i| {
+    let planes = job.axes[0].n;
+    let piece = planes.div_ceil(clear.max(1));
+    let clear_piece = |i| job.clear(planes.min(i * piece)..planes.min((i + 1) * piece));
+    threads::run_after(clear, clear_piece, threads, tasks, reporter, span, scratch, |scratch, i| {
         let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
         let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * sides[j]);
         simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, scratch });

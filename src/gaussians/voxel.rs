@@ -141,10 +141,14 @@ impl Means {
         let (zero, half) = (splat(0.0), splat(self.half));
         let right = zero.le(d);
         let (d, lost) = (d.abs(), lost.select(right, zero.sub(lost)));
-        // Both edges, and what their rounding lost (Knuth).
+        // Both edges, and what their rounding lost (Knuth). Of the near one what was lost may be more than what is left:
+        // they are added up.
         let near = d.sub(half);
         let back = near.sub(d);
-        let near_lost = d.sub(near.sub(back)).sub(half.add(back)).add(lost);
+        let rest = d.sub(near.sub(back)).sub(half.add(back)).add(lost);
+        let sum = near.add(rest);
+        let back = sum.sub(near);
+        let (near, near_lost) = (sum, near.sub(sum.sub(back)).add(rest.sub(back)));
         let far = d.add(half);
         let forth = far.sub(d);
         let far_lost = d.sub(far.sub(forth)).add(half.sub(forth)).add(lost);

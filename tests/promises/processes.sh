@@ -23,6 +23,14 @@ else
     echo "SKIPPED: a fork into a process namespace, which only Linux has"
 fi
 expect "threads" "$folder/threads"
+build signals signals.c work.c
+expect "signals" "$folder/signals"
+if [ "$(uname -s)" = Linux ]; then
+    build short_memory short_memory.c
+    expect "memory that runs out" "$folder/short_memory"
+else
+    echo "SKIPPED: memory that runs out, which is limited as on Linux"
+fi
 expect "load and unload" "$folder/load_unload" "$release/libvoxlane.so"
 for how in return callback meanwhile; do
     for _ in 1 2 3 4 5; do
