@@ -389,8 +389,7 @@ impl Helpers {
         {
             return Ok(Arc::clone(pool));
         }
-        let builder =
-            ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
+        let builder = ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
         let pool = signals::blocked(|| builder.build()).map_err(|error| {
             Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))
         })?;

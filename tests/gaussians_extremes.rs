@@ -360,6 +360,60 @@ fn what_keeps_no_voxel_sets_no_scale() {
 }
 
 /// Every tier with every support and sampling.
+/// Samples that all lie far out on a Gaussian's flanks are divided by a sum that is as small.
+#[test]
+fn narrow_gaussians_have_their_mass_and_leave_others_alone() {
+    let ordinary = array![[0.2, 0.1, 4.3]];
+    let both = array![[2.5, 2.5, 2.5], [0.2, 0.1, 4.3]];
+    for (isa, support, _) in combinations() {
+        for eps in [1e-6, 1e-12, 1e-16, 1e-40, 1e-110, 1e-300] {
+            // Just wide enough to keep the eight voxels around a corner.
+            let distance = if support == Support::Box { 0.5 } else { 0.75f64.sqrt() };
+            let sigmas = array![distance / f64::sqrt(-2.0 * f64::ln(eps)) * 1.0001, 1.0];
+            let sum = || mass().isa(isa).support(support).eps(eps);
+            let gaussians = Gaussians::new(both.view(), Sigmas::PerCenter(sigmas.view())).unwrap();
+            let (mut single, mut double) = (Array3::<f32>::zeros([9; 3]), Array3::<f64>::zeros([9; 3]));
+            sum().sum(&gaussians, Grid::new(&mut single, [0.0; 3], [1.0; 3])).unwrap();
+            sum().sum(&gaussians, Grid::new(&mut double, [0.0; 3], [1.0; 3])).unwrap();
+            let mut other = Array3::<f64>::zeros([9; 3]);
+            let gaussians = Gaussians::new(ordinary.view(), Sigmas::One(1.0)).unwrap();
+            sum().sum(&gaussians, Grid::new(&mut other, [0.0; 3], [1.0; 3])).unwrap();
+            for (place, &alone) in other.indexed_iter() {
+                let (z, y, x) = place;
+                let corner = if [z, y, x].iter().all(|i| (2..=3).contains(i)) { 0.125 } else { 0.0 };
+                let wanted = alone + corner;
+                let what = format!("{isa:?} {support:?} {eps:e} at {place:?}");
+                let (narrow, wide) = (f64::from(single[place]), double[place]);
+                assert!((narrow - wanted).abs() <= 1e-5 * wanted + 1e-37, "{what}: {narrow}, not {wanted}");
+                assert!((wide - wanted).abs() <= 1e-13 * wanted, "{what}: {wide}, not {wanted}");
+            }
+        }
+    }
+}
+
+/// Means of voxels on either side of an edge that a narrow Gaussian lies across, 0.3 sigmas beside its middle.
+#[test]
+fn means_beside_an_edge() {
+    let ratio = 0.382_088_577_811_047_4 / 0.617_911_422_188_952_6;
+    for isa in Isa::supported() {
+        for sigma in [1e-2, 1e-4, 1e-6, 1e-9, 1e-12, 1e-15, 1e-40] {
+            // The edge is at zero, so that the distance from it has all its digits; those from the voxels' middles have not.
+            let centers = array![[0.0, 0.0, 0.3 * sigma]];
+            let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([1.0, 1.0, sigma])).unwrap();
+            let sum = || SumGaussians::new().sampling(Sampling::Voxel).eps(1e-12).isa(isa);
+            let (mut single, mut double) = (Array3::<f32>::zeros([1, 1, 2]), Array3::<f64>::zeros([1, 1, 2]));
+            sum().sum(&gaussians, Grid::new(&mut double, [0.0, 0.0, -0.5], [1.0; 3])).unwrap();
+            let error = double[[0, 0, 0]] / double[[0, 0, 1]] / ratio - 1.0;
+            assert!(error.abs() < 3e-14, "{isa:?}, sigma {sigma:e}: {error:e}");
+            if sigma > 1e-30 {
+                sum().sum(&gaussians, Grid::new(&mut single, [0.0, 0.0, -0.5], [1.0; 3])).unwrap();
+                let error = f64::from(single[[0, 0, 0]]) / f64::from(single[[0, 0, 1]]) / ratio - 1.0;
+                assert!(error.abs() < 1e-6, "{isa:?}, sigma {sigma:e}, f32: {error:e}");
+            }
+        }
+    }
+}
+
 fn combinations() -> impl Iterator<Item = (Isa, Support, Sampling)> {
     let each = |isa| SUPPORTS.into_iter().flat_map(move |a| SAMPLINGS.into_iter().map(move |b| (isa, a, b)));
     Isa::supported().flat_map(each)
@@ -383,15 +437,14 @@ fn overflowing_weights_are_named() {
             assert!(grid.iter().all(|&v| v == 7.0));
         }
     }
-    // Under MASS, the sample that is kept may be as small as eps.
+    // Under MASS, where all samples that are kept are much smaller than the Gaussian's peak.
     let centers = array![[1.0, 1.0, 1.0], [1.5, 1.5, 1.5]];
-    let amplitudes = array![1.0, 1e300];
-    let gaussians = Gaussians::new(centers.view(), Sigmas::One(0.03)).unwrap();
+    let amplitudes = array![1.0, 1.7e308];
+    let gaussians = Gaussians::new(centers.view(), Sigmas::One(0.3)).unwrap();
     let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
     let mut grid = Array3::<f64>::from_elem((5, 5, 5), 7.0);
-    let sum = mass().eps(1e-100);
-    let error = sum.sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap_err();
-    assert!(error.to_string().contains("centre 1 ") && error.to_string().contains("1e300"), "{error}");
+    let error = mass().sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap_err();
+    assert!(error.to_string().contains("centre 1 ") && error.to_string().contains("1.7e308"), "{error}");
     assert!(grid.iter().all(|&v| v == 7.0));
 }
 

@@ -89,6 +89,10 @@ pub(super) struct Splats<S: Simd> {
     scale: S::F64,
     scaled_inverse: S::F64,
     scaled_inverse_low: S::F64,
+    /// What is added to exponents, in two parts.
+    lift: [S::F64; 2],
+    lifted: bool,
+    precise: bool,
 }
 
 impl<S: Simd> Splats<S> {
@@ -118,7 +122,32 @@ impl<S: Simd> Splats<S> {
             scale: splat(scale),
             scaled_inverse: splat(scaled_inverse),
             scaled_inverse_low: low,
+            lift: [splat(0.0); 2],
+            lifted: false,
+            precise,
         }
+    }
+
+    /// The same Gaussian as a multiple of its value at a lattice point. (Of point samples.)
+    #[inline(always)]
+    pub(super) fn relative_to(&self, simd: S, point: Option<f64>) -> Self {
+        let Some(point) = point else { return *self };
+        let (mut exponents, mut tails) = ([0.0; 8], [0.0; 8]);
+        let (d, lost) = self.distances(simd, point);
+        let (y, y_low) = if self.precise {
+            let (_, y, y_low) = self.exponent(simd, d, lost);
+            (y, y_low)
+        } else {
+            let t = d.mul(self.inverse);
+            (t.mul(t).mul(S::F64::splat(simd, -0.5 * LOG2_E)), S::F64::splat(simd, 0.0))
+        };
+        // SAFETY: the arrays hold the lanes of the widest tier.
+        unsafe {
+            y.store(exponents.as_mut_ptr());
+            y_low.store(tails.as_mut_ptr());
+        }
+        let lift = [-exponents[0], -tails[0]].map(|lift| S::F64::splat(simd, lift));
+        Splats { lift, lifted: true, ..*self }
     }
 
     /// The same Gaussian elsewhere.
@@ -250,7 +279,7 @@ impl Real for f32 {
 fn exponents<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
     let d = profile.positions(simd, first).sub(profile.center);
     let t = d.mul(profile.inverse);
-    let y = t.mul(t).mul(S::F64::splat(simd, -0.5 * LOG2_E));
+    let y = t.mul(t).mul(S::F64::splat(simd, -0.5 * LOG2_E)).add(profile.lift[0]);
     y.select(d.abs().le(profile.reach), S::F64::splat(simd, DEAD))
 }
 
@@ -307,7 +336,15 @@ impl Real for f64 {
     fn factors<S: Simd>(simd: S, profile: &Splats<S>, first: f64) -> S::F64 {
         let (d, lost) = profile.distances(simd, first);
         let kept = d.abs().le(profile.reach);
-        let (_, y, y_low) = profile.exponent(simd, d, lost);
+        let (_, mut y, mut y_low) = profile.exponent(simd, d, lost);
+        if profile.lifted {
+            let [lift, lift_low] = profile.lift;
+            // Knuth's sum.
+            let sum = y.add(lift);
+            let back = sum.sub(y);
+            y_low = y_low.add(lift_low).add(y.sub(sum.sub(back)).add(lift.sub(back)));
+            y = sum;
+        }
         exp2_f64(simd, y.select(kept, S::F64::splat(simd, DEAD)), y_low)
     }
 

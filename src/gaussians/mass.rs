@@ -3,6 +3,8 @@
 //! A pass over the sorted centres, in tasks of a bounded number of lattice points, so that a call can be
 //! cancelled however wide the Gaussians are.
 //!
+//! Samples of narrow Gaussians are relative to the largest, here and where they are added (see `Rules::unit_point`).
+//!
 //! BOX is a product of sums along the axes: one vector of factors after the other; or, for wide Gaussians, an
 //! integral with corrections (see `lattice.rs`), which makes the cost of a centre bounded.
 //!
@@ -93,7 +95,7 @@ pub(super) fn divide(
     Ok(bad.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The sum of the kept samples of one Gaussian of height 1, in the unit of its means.
+/// The sum of the kept samples of one Gaussian of height 1, in the unit of its samples.
 struct Mass<'a> {
     axes: &'a [Axis; 3],
     rules: &'a Rules,
@@ -146,6 +148,7 @@ impl<'a, S: Simd> Samples<'a, S> {
         let reach = rules.radius * sigma;
         let profile = Profile { origin: axis.origin, spacing: axis.spacing, center, sigma, reach };
         let splats = Splats::new(simd, &profile, true);
+        let splats = splats.relative_to(simd, rules.unit_point(axis, center, sigma));
         Samples { sampling: rules.sampling, splats, means }
     }
 

@@ -118,6 +118,7 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
             simd::dispatch(S::ISA, WideRow { rules, axis, center, sigma, images, lattice, weight, factors });
         } else if rules.sampling == Sampling::Point {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
+            let splats = splats.relative_to(simd, rules.unit_point(axis, center, sigma));
             let weights = <T::Vector<S>>::splat(simd, weight);
             let lanes = <T::Vector<S>>::LANES;
             let row = &mut self.factors[at..at + sides::<T, LONG>()[j]];

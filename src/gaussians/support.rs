@@ -93,10 +93,32 @@ pub(super) struct Rules {
     pub radius_squared: f64,
 }
 
+/// Sigmas below this part of a voxel are narrow: all samples may lie far out on a Gaussian's flanks.
+const NARROW: f64 = 0.25;
+
 impl Rules {
     pub(super) fn new(normalization: Normalization, support: Support, sampling: Sampling, eps: f64) -> Self {
         let radius_squared = -2.0 * eps.ln();
         Rules { normalization, support, sampling, radius: radius_squared.sqrt(), radius_squared }
+    }
+
+    /// Whether a Gaussian's samples are made relative to that at a lattice point, and which: of narrow ones under MASS to the
+    /// nearest. It drops out, as samples are divided by their sum; but that sum could be so small that the factor of one
+    /// narrow Gaussian would leave no digits for others.
+    #[inline(always)]
+    pub(super) fn unit_point(&self, axis: &Axis, center: f64, sigma: f64) -> Option<f64> {
+        let relative = self.may_be_relative() && sigma < NARROW * axis.spacing;
+        relative.then(|| axis.index(center).round())
+    }
+
+    /// Whether there may be such a point for a reach, in voxels, of its support.
+    pub(super) fn may_have_unit_point(&self, reach: f64) -> bool {
+        // A reach has some slack.
+        self.may_be_relative() && reach < (NARROW + 0.01) * self.radius
+    }
+
+    fn may_be_relative(&self) -> bool {
+        self.normalization == Normalization::Mass && self.sampling == Sampling::Point
     }
 
     /// What is subtracted from a voxel's distance before the support test: under VOXEL sampling a voxel
