@@ -60,7 +60,18 @@ fn header(root: &Path) -> String {
     let mut text = Vec::new();
     builder.generate().expect("src/ffi is plain enough for cbindgen").write(&mut text);
     let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
-    without_safety_sections(&text)
+    with_c_comments(&without_safety_sections(&text))
+}
+
+/// The comments that cbindgen writes behind a line, as C90 has them.
+fn with_c_comments(text: &str) -> String {
+    let line = |line: &str| match line.split_once("// ") {
+        Some((code, comment)) if matches!(code.trim_end(), "}" | "#endif") => {
+            format!("{code}/* {comment} */\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// Rust's `# Safety` paragraphs say to Rust what the prose at the top of the header says to C.

@@ -324,8 +324,8 @@ def _choice(value: str, name: str, choices: dict[str, int]) -> int:
 
 def _threads(value: Any) -> int:
     """The number as C has it: ctypes would cut off what does not fit."""
-    if not 0 <= value < 2**31:
-        raise ValueError(f"threads is {value!r}, not from 0 to {2**31 - 1}")
+    if not (0 <= value < 2**31 and value == int(value)):
+        raise ValueError(f"threads is {value!r}, not a whole number from 0 to {2**31 - 1}")
     return int(value)
 
 
@@ -520,6 +520,8 @@ def steepest(
     Error
         Everything the library itself refuses, with its status.
     """
+    if isinstance(image, numpy.ma.MaskedArray):
+        raise TypeError("image is a masked array: give image.data and mask=~numpy.ma.getmaskarray(image)")
     image = numpy.asarray(image)
     view = _describe(image, "image", tuple(each.str for each in _ELEMENT_TYPES))
     options = _SteepestOptions()
@@ -606,6 +608,9 @@ def _sources(centers: Any, sigma: Any, amplitudes: Any) -> tuple[list[NDArray[An
         ) from None
     arrays = [centers, sigma]
     if amplitudes is not None:
+        shape = numpy.shape(amplitudes)
+        if shape not in ((), (1,), (count,)):
+            raise ValueError(f"amplitudes has shape {shape}: one number, or ({count},) for the centres")
         arrays.append(numpy.broadcast_to(numpy.asarray(amplitudes, dtype), (count,)))
     return arrays, dtype
 

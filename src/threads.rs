@@ -38,8 +38,18 @@ impl<'a> Reporter<'a> {
         Reporter { callback, last: None }
     }
 
+    /// A run begins. The first one is reported; another as what comes between.
+    fn begin(&mut self, fraction: f64) -> Result<(), Error> {
+        if self.last.is_none() { self.report(fraction) } else { self.tick(|| fraction).map(|_| ()) }
+    }
+
+    /// A run ends. The end of the call is reported.
+    fn end(&mut self, fraction: f64) -> Result<(), Error> {
+        if fraction == 1.0 { self.report(fraction) } else { self.tick(|| fraction).map(|_| ()) }
+    }
+
     /// Reports `fraction` now.
-    pub(crate) fn report(&mut self, fraction: f64) -> Result<(), Error> {
+    fn report(&mut self, fraction: f64) -> Result<(), Error> {
         let Some(callback) = &mut self.callback else {
             return Ok(());
         };
@@ -101,6 +111,9 @@ fn available() -> usize {
 /// Helper threads beyond this would only wait for each other.
 const MOST_HELPERS: usize = 1023;
 
+/// Bytes that a new thread may ask for: a stack of 2 MiB, and some more.
+const STACK: usize = (2 << 20) + (256 << 10);
+
 /// Runs `task(scratch, i)` for every `i` below `tasks`, each once, on at most `threads` threads of which
 /// the calling one is the first. `scratch` makes each thread's working memory, before anything runs.
 /// Progress goes from `span[0]` to `span[1]`.
@@ -116,7 +129,7 @@ pub(crate) fn run<S: Send>(
     scratch: impl Fn() -> Result<S, Error>,
     task: impl Fn(&mut S, usize) + Sync,
 ) -> Result<(), Error> {
-    reporter.report(span[0])?;
+    reporter.begin(span[0])?;
     let helpers = threads.min(tasks).saturating_sub(1).min(MOST_HELPERS);
     let process = Process::current();
     let mut own = scratch()?;
@@ -174,7 +187,7 @@ pub(crate) fn run<S: Send>(
         }
         result?;
     }
-    reporter.report(span[1])
+    reporter.end(span[1])
 }
 
 /// As [`run`], and before it `first(i)` for every `i` below `firsts`, all of which are over when the tasks begin. What can
@@ -389,6 +402,10 @@ impl Helpers {
         {
             return Ok(Arc::clone(pool));
         }
+        // What the system's code for threads allocates it cannot do without: it would end the process.
+        let stacks = helpers.saturating_mul(STACK);
+        let room = Vec::<u8>::new().try_reserve_exact(stacks);
+        room.map_err(|_| Error::memory(stacks, &format!("the stacks of {helpers} helper threads")))?;
         let builder = ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
         let pool = signals::blocked(|| builder.build()).map_err(|error| {
             Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))

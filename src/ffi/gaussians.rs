@@ -139,8 +139,9 @@ pub unsafe extern "C" fn voxlane_gaussian_options_init(options: *mut voxlane_gau
 /// eps * sum|A N| + (6e-6 + 6e-8 K) * sum|A N g| for an F32 grid, and with 3e-14 and 1.2e-16 for an F64 grid; the first
 /// sum is over all centres, the second over those that reach the voxel; on a periodic axis every image counts as a
 /// centre. The first term is the cutoff: each centre loses less than eps of its peak, on voxels that it does not
-/// reach. The second is rounding. An F32 grid holds nothing below 1e-38 of the largest |A N|, however small eps is. (Under
-/// VOXLANE_NORM_MASS the bound is relative to the cut-off, rescaled Gaussians.)
+/// reach. The second is rounding. An F32 grid holds nothing below 1e-38 of the largest |A N|, however small eps is, and
+/// infinities where a sum is beyond its range. (Under VOXLANE_NORM_MASS the bound is relative to the cut-off, rescaled
+/// Gaussians.)
 ///
 /// How to choose eps: the cost grows with R^3, R = sqrt(-2 ln eps). 1e-3 (R 3.7) for pictures, 1e-6 (5.3) for F32 grids,
 /// where both terms are then alike, 1e-12 (7.4) for F64 grids, 0 for as much as the grid's type holds.

@@ -13,12 +13,14 @@
  * ERRORS     Functions that can fail return a voxlane_status. Arguments are validated before any output is written: on
  *            any error but VOXLANE_CANCELLED and VOXLANE_ERR_PANIC every output is untouched. voxlane_last_error() tells
  *            more, with the offending numbers. The library never exits, and prints nothing but Rust's report of a bug
- *            of its own, on stderr, before it returns VOXLANE_ERR_PANIC.
+ *            of its own, on stderr, before it returns VOXLANE_ERR_PANIC. (Where memory runs out at the very moment at
+ *            which helper threads start, the system's own code for threads may end the process.)
  * OPTIONS    structs begin with their own size, so that fields can be added at their end. Always fill them by their _init
  *            function first. NULL means all defaults. Unknown values of an option are an error.
  * THREADS    Every function may be called from any number of threads at once, also on the same inputs. A call uses up to
  *            `threads` threads: the caller's, and helpers that the process shares and that sleep between calls.
- *            Results are the same bits for every number of threads. After fork() the child may call, too.
+ *            Results are the same bits for every number of threads. After fork() the child may call, too. Helpers take
+ *            none of the process's signals. A caller's stack should have 64 KiB to spare.
  * FLOATS     A call computes in the processor's default floating-point mode whatever the caller's (rounding, denormals,
  *            traps), as do its callbacks; mode and exception flags are afterwards what they were.
  * ISA        One binary holds code for several instruction sets and takes the highest that the machine runs. The

@@ -8,6 +8,7 @@
 //! The sort runs in chunks on all threads; its result does not depend on their number.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
@@ -24,6 +25,9 @@ use super::input::Gaussians;
 use super::mass;
 use super::sort::{Chunk, LEVELS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros};
 use super::support::{Axis, Rules};
+
+/// Centres checked between two reports.
+const CHECKED: usize = 1 << 20;
 
 /// The reaches of all supports, in voxels.
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +91,31 @@ impl<'a> Bins<'a> {
             amplitudes: gaussians.amplitude_table(),
             sigmas: gaussians.sigma_table().map(|values| order.map(|axis| values[axis])),
         };
+        // So many that there is no memory for them are refused before they are all read.
+        drop(reserve::<u32>(count, "the cells of the centres")?);
         let parts = if count < SMALL_COUNT { 1 } else { threads.min(count / (SMALL_COUNT / 2)) };
         let chunk = |i: usize| Mutex::new(Chunk::new(count * i / parts..count * (i + 1) / parts));
         let mut chunks: Vec<Mutex<Chunk>> = (0..parts).map(chunk).collect();
         let at = |part: f64| span[0] + part * (span[1] - span[0]);
         let mut passes = Passes { isa, threads, reporter };
 
-        passes.run(&chunks, [at(0.0), at(0.2)], &|chunk| sort.check(chunk))?;
-        if get(&mut chunks).any(|chunk| !chunk.good) || sort.bad_shared_sigma() {
+        let good = AtomicBool::new(!sort.bad_shared_sigma());
+        let pieces = parts.max(count.div_ceil(CHECKED));
+        let checked = [at(0.0), at(0.2)];
+        threads::run(
+            threads,
+            pieces,
+            passes.reporter,
+            checked,
+            || Ok(()),
+            |(), i| {
+                let of = |i: usize| (count as u128 * i as u128 / pieces as u128) as usize;
+                if !sort.all_good(of(i)..of(i + 1)) {
+                    good.store(false, Ordering::Relaxed);
+                }
+            },
+        )?;
+        if !good.into_inner() {
             return Err(sort.first_bad_value());
         }
         let mut widths = Widths { most: [0.0; 3], least: [f64::INFINITY; 3], count };

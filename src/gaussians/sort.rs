@@ -44,7 +44,6 @@ pub(super) struct Sort<'a> {
 /// What one chunk of the centres contributes.
 pub(super) struct Chunk {
     pub(super) rows: Range<usize>,
-    pub(super) good: bool,
     pub(super) levels: [usize; LEVELS],
     /// Per class the largest reach.
     pub(super) reach: Vec<[f64; 3]>,
@@ -69,7 +68,6 @@ impl Chunk {
     pub(super) fn new(rows: Range<usize>) -> Self {
         Chunk {
             rows,
-            good: true,
             levels: [0; LEVELS],
             reach: Vec::new(),
             most: [0.0; 3],

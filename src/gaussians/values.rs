@@ -1,8 +1,10 @@
 //! Values out of range: found in one pass without a branch per centre, named once found.
 
+use std::ops::Range;
+
 use crate::error::{Error, ErrorKind};
 
-use super::sort::{Chunk, Sort};
+use super::sort::Sort;
 use super::{Normalization, Support};
 
 impl Sort<'_> {
@@ -10,20 +12,20 @@ impl Sort<'_> {
         self.rules.normalization == Normalization::Reference
     }
 
-    /// Pass 1: whether all values are in range.
-    pub(super) fn check(&self, chunk: &mut Chunk) {
-        let rows = || chunk.rows.clone();
-        chunk.good = self.centers.all_good(rows(), false)
-            && self.amplitudes.is_none_or(|table| table.all_good(rows(), false));
+    /// Whether all values of some rows are in range.
+    pub(super) fn all_good(&self, rows: Range<usize>) -> bool {
+        let mut good = self.centers.all_good(rows.clone(), false)
+            && self.amplitudes.is_none_or(|table| table.all_good(rows.clone(), false));
         if let Err(table) = &self.sigmas {
-            chunk.good &= table.all_good(rows(), true);
+            good &= table.all_good(rows.clone(), true);
             if self.needs_isotropic() && table.columns == 3 {
-                chunk.good &= rows().fold(true, |all, row| {
+                good &= rows.fold(true, |all, row| {
                     let [a, b, c] = [0, 1, 2].map(|axis| table.get(row, axis));
                     all & (a == b) & (b == c)
                 });
             }
         }
+        good
     }
 
     pub(super) fn bad_shared_sigma(&self) -> bool {

@@ -145,11 +145,10 @@ impl Kernel for Trial<'_> {
                     let differences = S::F32::load(simd, differences.as_ptr());
                     parts.slopes(simd, differences, index).store(slopes.as_mut_ptr());
                 }
-                let mut right = true;
-                for lane in 0..S::F32::LANES {
+                let right = slopes.iter().take(S::F32::LANES).enumerate().all(|(lane, made)| {
                     let slope = (f64::from(first + lane as u32) * weight) as f32;
-                    right &= slopes[lane].to_bits() == slope.to_bits();
-                }
+                    made.to_bits() == slope.to_bits()
+                });
                 if !right {
                     return false;
                 }

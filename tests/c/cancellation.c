@@ -11,8 +11,15 @@
 struct watch {
     pthread_t caller;
     int calls, stop_at, foreign, backwards;
-    double last;
+    double last, started;
 };
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 static int watch(void *user, double fraction)
 {
@@ -40,6 +47,8 @@ static void follow(voxlane_status status, const struct watch *seen, void *output
 {
     EXPECT(seen->foreign == 0);
     EXPECT(seen->backwards == 0);
+    /* Besides the first and the last, not more than one every 10 ms. */
+    EXPECT(seen->calls <= 3 + (int)((seconds() - seen->started) / 0.01));
     if (seen->stop_at > 0) {
         EXPECT(status == VOXLANE_CANCELLED);
         EXPECT(seen->calls == seen->stop_at);
@@ -71,7 +80,7 @@ void cancellation(void)
             voxlane_grid grid = {values, {0.0, 0.0, 0.0}, {0.05, 0.05, 0.05}};
             voxlane_steepest_options steepest;
             struct gaussians_call sum;
-            struct watch seen = {pthread_self(), 0, stops[i], 0, 0, 0.0};
+            struct watch seen = {pthread_self(), 0, stops[i], 0, 0, 0.0, seconds()};
 
             voxlane_steepest_options_init(&steepest);
             steepest.threads = threads[t];
@@ -81,11 +90,14 @@ void cancellation(void)
 
             good_gaussians(&sum);
             sum.grid = grid;
+            /* In as many passes as there can be. */
+            sum.options.normalization = VOXLANE_NORM_MASS;
             sum.options.threads = threads[t];
             sum.options.progress = watch;
             sum.options.progress_user = &seen;
             seen.calls = 0;
             seen.last = 0.0;
+            seen.started = seconds();
             follow(run_gaussians(&sum), &seen, output, LARGE * sizeof *output);
         }
     free(image);
