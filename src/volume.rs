@@ -193,9 +193,9 @@ macro_rules! view {
                 self.layout.dtype
             }
 
-            pub(crate) fn exchange_first_axes(&mut self) {
-                self.layout.shape.swap(0, 1);
-                self.layout.stride.swap(0, 1);
+            pub(crate) fn exchange_axes(&mut self, a: usize, b: usize) {
+                self.layout.shape.swap(a, b);
+                self.layout.stride.swap(a, b);
             }
 
             /// Address of an element, typed.

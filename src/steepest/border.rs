@@ -55,13 +55,12 @@ impl<L> Line<'_, L> {
 }
 
 impl Source<'_> {
-    pub fn exchange_first_axes(&mut self) {
-        self.image.exchange_first_axes();
+    pub fn exchange_axes(&mut self, a: usize, b: usize) {
+        self.image.exchange_axes(a, b);
         if let Some(mask) = &mut self.mask {
-            mask.exchange_first_axes();
+            mask.exchange_axes(a, b);
         }
-        self.border.swap(0, 1);
-        self.along_y = !self.along_y;
+        self.border.swap(a, b);
     }
 
     /// Whether a voxel may have no neighbour at all among the faces, edges or corners: a mask can take all away, and so

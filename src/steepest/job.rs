@@ -80,10 +80,11 @@ impl<'a> Job<'a> {
         let turned_along_y = is_turned([stride[1], stride[0], stride[2]]);
         let along_y_is_long = rows >= (planes[1] - planes[0]).min(32) && !is_turned(stride);
         if matches!(way, Way::Bytes | Way::Words) && (turned_along_y || along_y_is_long) {
-            source.exchange_first_axes();
-            labels.exchange_first_axes();
+            source.exchange_axes(0, 1);
+            source.along_y = true;
+            labels.exchange_axes(0, 1);
             if let Some(slope) = &mut slope {
-                slope.exchange_first_axes();
+                slope.exchange_axes(0, 1);
             }
             std::mem::swap(&mut along_z, &mut along_y);
         }

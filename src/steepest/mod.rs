@@ -16,6 +16,7 @@ mod rule;
 mod shared;
 mod slopes;
 mod sweep;
+mod thin;
 mod turned;
 mod word;
 
@@ -31,6 +32,7 @@ use border::Source;
 use job::Job;
 use rule::Rule;
 use sweep::{Task, Workspace};
+use thin::Exchange;
 
 /// Labels every voxel of a volume with its steepest neighbour.
 ///
@@ -240,11 +242,11 @@ impl<'a> Steepest<'a> {
     /// lacks, threads or memory that cannot be had. Afterwards only [`ErrorKind::Cancelled`]; the outputs'
     /// contents are then unspecified.
     pub fn label<'i, 'l>(
-        self,
+        mut self,
         image: impl Into<Volume<'i>>,
         labels: impl Into<VolumeMut<'l>>,
     ) -> Result<(), Error> {
-        let (image, labels) = (image.into(), labels.into());
+        let (image, mut labels) = (image.into(), labels.into());
         image.expect_not_empty("image")?;
         let shape = image.shape();
         labels.expect_shape(shape, "labels", "image")?;
@@ -264,7 +266,7 @@ impl<'a> Steepest<'a> {
                 slope.expect_apart(mask, "slope", "mask")?;
             }
         }
-        let planes = self.planes.unwrap_or([0, shape[0]]);
+        let mut planes = self.planes.unwrap_or([0, shape[0]]);
         if planes[0] >= planes[1] || planes[1] > shape[0] {
             return Err(Error::new(
                 ErrorKind::Option,
@@ -292,13 +294,13 @@ impl<'a> Steepest<'a> {
         let threads = threads::count(self.threads)?;
 
         let single = !matches!(image.element_type(), ElementType::U32 | ElementType::I32 | ElementType::F64);
-        let rule = Rule {
+        let mut rule = Rule {
             direction: self.direction,
             minima: self.minima,
             weights: self.weights.unwrap_or_else(|| rule::distance_weights(self.spacing)),
             single,
         };
-        let source = Source {
+        let mut source = Source {
             image,
             mask: self.mask,
             border: self.border,
@@ -306,6 +308,19 @@ impl<'a> Steepest<'a> {
             direction: self.direction,
             signed_zeros: self.slope.is_some(),
         };
+        let exchange = Exchange::of(shape, self.border, planes == [0, shape[0]]);
+        if let Some(exchange) = exchange {
+            source.exchange_axes(exchange.axis, 2);
+            labels.exchange_axes(exchange.axis, 2);
+            if let Some(slope) = &mut self.slope {
+                slope.exchange_axes(exchange.axis, 2);
+            }
+            let weights = rule.weights;
+            rule.weights = std::array::from_fn(|i| weights[exchange.label(i)]);
+            if exchange.axis == 0 {
+                planes = [0, 1];
+            }
+        }
         let job = Job::new(source, rule, labels, self.slope, planes, isa, threads);
         threads::run(
             threads,
@@ -313,7 +328,12 @@ impl<'a> Steepest<'a> {
             &mut Reporter::new(self.progress),
             [0.0, 1.0],
             || Workspace::new(&job),
-            |workspace, index| dispatch(isa, Task { job: &job, index, workspace }),
+            |workspace, index| {
+                dispatch(isa, Task { job: &job, index, workspace });
+                if let Some(exchange) = exchange {
+                    exchange.rename(&job, index);
+                }
+            },
         )
     }
 }
