@@ -18,10 +18,16 @@ pub(crate) fn blocked<R>(start: impl FnOnce() -> R) -> R {
         fn sigdelset(set: *mut Set, signal: c_int) -> c_int;
         fn pthread_sigmask(how: c_int, set: *const Set, old: *mut Set) -> c_int;
     }
-    const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android"));
+    // (MIPS has the numbers of other systems.)
+    const LINUX: bool = cfg!(all(
+        any(target_os = "linux", target_os = "android"),
+        not(any(target_arch = "mips", target_arch = "mips64"))
+    ));
+    // What the program blocks already stays blocked.
+    const SIG_BLOCK: c_int = if LINUX { 0 } else { 1 };
     const SIG_SETMASK: c_int = if LINUX { 2 } else { 3 };
-    // SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV; SIGBUS and SIGSYS.
-    const OWN: [c_int; 7] = if LINUX { [4, 5, 6, 8, 11, 7, 31] } else { [4, 5, 6, 8, 11, 10, 12] };
+    // SIGILL, SIGFPE, SIGSEGV; SIGBUS and SIGSYS: of a thread that blocks them, no handler would learn.
+    const OWN: [c_int; 5] = if LINUX { [4, 8, 11, 7, 31] } else { [4, 8, 11, 10, 12] };
 
     struct Restore(Set);
     impl Drop for Restore {
@@ -38,7 +44,7 @@ pub(crate) fn blocked<R>(start: impl FnOnce() -> R) -> R {
         for signal in OWN {
             sigdelset(&mut all, signal);
         }
-        pthread_sigmask(SIG_SETMASK, &all, &mut old)
+        pthread_sigmask(SIG_BLOCK, &all, &mut old)
     };
     let _restore = (refused == 0).then_some(Restore(old));
     start()

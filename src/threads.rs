@@ -4,6 +4,7 @@
 //! which. The calling thread works too, and between two of its own tasks it reports progress; helpers come
 //! from one private pool per process. This is the only file that names rayon.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
@@ -402,10 +403,7 @@ impl Helpers {
         {
             return Ok(Arc::clone(pool));
         }
-        // What the system's code for threads allocates it cannot do without: it would end the process.
-        let stacks = helpers.saturating_mul(STACK);
-        let room = Vec::<u8>::new().try_reserve_exact(stacks);
-        room.map_err(|_| Error::memory(stacks, &format!("the stacks of {helpers} helper threads")))?;
+        expect_room(helpers)?;
         let builder = ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
         let pool = signals::blocked(|| builder.build()).map_err(|error| {
             Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))
@@ -414,6 +412,24 @@ impl Helpers {
         *slot = Some(Arc::clone(&pool));
         Ok(pool)
     }
+}
+
+/// Makes sure that there is memory for new threads: what the system's code for them allocates it cannot do without, and
+/// would end the process. Nothing of it is touched.
+fn expect_room(helpers: usize) -> Result<(), Error> {
+    let bytes = helpers.saturating_mul(STACK);
+    let none = || Error::memory(bytes, &format!("the stacks of {helpers} helper threads"));
+    let layout = Layout::from_size_align(bytes, 1).map_err(|_| none())?;
+    // (Not by the program's allocator: it is not what stacks come from.)
+    // SAFETY: there is at least one helper, so the size is not zero; what was had is given back at once.
+    unsafe {
+        let room = System.alloc(layout);
+        if room.is_null() {
+            return Err(none());
+        }
+        System.dealloc(std::hint::black_box(room), layout);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

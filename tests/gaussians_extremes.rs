@@ -391,6 +391,32 @@ fn narrow_gaussians_have_their_mass_and_leave_others_alone() {
     }
 }
 
+/// Where positions are so large that an index may be the second nearest, MASS still has a sample to be relative to.
+#[test]
+fn narrow_gaussians_far_from_the_origin() {
+    let cases = [
+        ([1, 1, 4], 0.0, 0.3, [false, false, true], 231_969_619_655_754.12, 0.004182000383311305),
+        (
+            [1, 1, 16],
+            9_007_199_254_740_956.0,
+            14.38623881104721,
+            [false; 3],
+            2f64.powi(53),
+            0.19154925693142144,
+        ),
+    ];
+    for isa in Isa::supported() {
+        for (shape, origin, spacing, periodic, center, sigma) in cases {
+            let centers = array![[0.0, 0.0, center]];
+            let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([1.0, 1.0, sigma])).unwrap();
+            let mut single = Array3::<f32>::zeros(shape);
+            let grid = Grid::new(&mut single, [0.0, 0.0, origin], [100.0, 100.0, spacing]);
+            mass().isa(isa).eps(1e-300).periodic(periodic).sum(&gaussians, grid).unwrap();
+            assert!((single.sum() - 1.0).abs() < 1e-6, "{isa:?}: {single:?}");
+        }
+    }
+}
+
 /// Means of voxels on either side of an edge that a narrow Gaussian lies across, 0.3 sigmas beside its middle.
 #[test]
 fn means_beside_an_edge() {

@@ -37,6 +37,13 @@ pub(super) struct Widths {
     pub count: usize,
 }
 
+impl Widths {
+    /// Whether some samples may be made relative to others, which the factors of `batch.rs` are not.
+    pub(super) fn some_are_relative(&self, rules: &Rules) -> bool {
+        self.least.into_iter().any(|reach| rules.may_have_unit_point(reach))
+    }
+}
+
 pub(super) struct Bins<'a> {
     pub(super) sort: Sort<'a>,
     /// The centres, cell by cell, in the kernel's axis order. (Reading them out of order from the caller's
@@ -286,7 +293,7 @@ impl<'a> Bins<'a> {
     /// enough for lines.
     fn halo_can_serve(&self) -> bool {
         let peak = self.peak == 0.0 || (2f64.powi(-80)..2f64.powi(60)).contains(&self.peak);
-        peak && !self.some_are_relative() && self.lines_are_exact()
+        peak && self.lines_are_exact()
     }
 
     /// Whether the factors of `batch.rs` can be used in tiles of packs.
@@ -298,15 +305,10 @@ impl<'a> Bins<'a> {
         });
         let exponent = 0.5 * self.sort.rules.radius_squared * std::f64::consts::LOG2_E;
         one_image
-            && !self.some_are_relative()
+            && !self.widths.some_are_relative(self.sort.rules)
             && self.widths.most.iter().all(|&reach| reach <= WIDEST_REACH)
             && exponent <= LEAST_EXPONENT
             && self.lines_are_exact()
-    }
-
-    /// Whether some samples may be made relative to others, which the factors of `batch.rs` are not.
-    fn some_are_relative(&self) -> bool {
-        self.widths.least.into_iter().any(|reach| self.sort.rules.may_have_unit_point(reach))
     }
 
     /// Whether the roundings of positions, in sigmas, are below those of f32 factors.

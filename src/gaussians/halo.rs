@@ -58,7 +58,7 @@ pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths) -> 
     let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
     let narrow = widths.most.iter().all(|&reach| (2.0 * reach).floor() < WIDEST as f64);
     let exponent = 0.5 * rules.radius_squared * std::f64::consts::LOG2_E;
-    if !plain || !narrow || exponent > LEAST_EXPONENT {
+    if !plain || !narrow || exponent > LEAST_EXPONENT || widths.some_are_relative(rules) {
         return None;
     }
     let corners = Corners::new(axes, TILE, WIDEST, MOST_CELLS)?;

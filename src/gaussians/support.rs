@@ -94,7 +94,8 @@ pub(super) struct Rules {
 }
 
 /// Sigmas below this part of a voxel are narrow: all samples may lie far out on a Gaussian's flanks.
-const NARROW: f64 = 0.25;
+/// (At this width an amplitude is divided by 2^-54 at most, which leaves f32 enough of its range for all others.)
+const NARROW: f64 = 0.1;
 
 impl Rules {
     pub(super) fn new(normalization: Normalization, support: Support, sampling: Sampling, eps: f64) -> Self {
@@ -108,13 +109,20 @@ impl Rules {
     #[inline(always)]
     pub(super) fn unit_point(&self, axis: &Axis, center: f64, sigma: f64) -> Option<f64> {
         let relative = self.may_be_relative() && sigma < NARROW * axis.spacing;
-        relative.then(|| axis.index(center).round())
+        if !relative {
+            return None;
+        }
+        // The rounding of the index may have chosen the second nearest.
+        let index = axis.index(center).round();
+        let distance = |k: f64| (axis.position(k) - center).abs();
+        let nearest = |a: f64, b: f64| if distance(b) < distance(a) { b } else { a };
+        Some([index - 1.0, index + 1.0].into_iter().fold(index, nearest))
     }
 
-    /// Whether there may be such a point for a reach, in voxels, of its support.
+    /// Whether there may be such a point for a support with this reach, in voxels.
     pub(super) fn may_have_unit_point(&self, reach: f64) -> bool {
         // A reach has some slack.
-        self.may_be_relative() && reach < (NARROW + 0.01) * self.radius
+        self.may_be_relative() && reach < (NARROW + 0.001) * self.radius
     }
 
     fn may_be_relative(&self) -> bool {

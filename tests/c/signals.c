@@ -37,14 +37,27 @@ int main(void)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR1);
     sigaddset(&blocked, SIGUSR2);
+    sigaddset(&blocked, SIGABRT);
+    sigaddset(&blocked, SIGTRAP);
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+    /* Helpers are there; more of them start. */
+    kill(getpid(), SIGABRT);
+    CHECK(work(7) == 0, "a call while a signal is pending");
+    kill(getpid(), SIGTRAP);
+    nanosleep(&moment, NULL);
+    sigpending(&now);
+    CHECK(sigismember(&now, SIGABRT) && sigismember(&now, SIGTRAP), "what is blocked is pending");
+    action.sa_handler = SIG_IGN;
+    action.sa_flags = 0;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGABRT, &action, NULL);
+    sigaction(SIGTRAP, &action, NULL);
+
     kill(getpid(), SIGUSR1);
     nanosleep(&moment, NULL);
     CHECK(sigwait(&blocked, &taken) == 0 && taken == SIGUSR1, "the signal that was waited for is %d", taken);
 
     action.sa_handler = handle;
-    action.sa_flags = 0;
-    sigemptyset(&action.sa_mask);
     sigaction(SIGUSR2, &action, NULL);
     kill(getpid(), SIGUSR2);
     nanosleep(&moment, NULL);
