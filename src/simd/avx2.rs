@@ -77,7 +77,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
+    fn look_up(self, table: &[f64; 8], index: F32) -> [F64; 2] {
         // The lower and the upper halves of the table's elements, each looked up and put together again. (The table is the
         // same vector after vector: parting it is done once.)
         op!({

@@ -76,7 +76,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f64; 8], index: F32) -> [F64; 2] {
+    fn look_up(self, table: &[f64; 8], index: F32) -> [F64; 2] {
         op!({
             let table = _mm512_loadu_pd(table.as_ptr());
             let index = _mm512_castps_si512(index.0);

@@ -23,7 +23,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// How many vectors the registers hold: kernels choose the size of their blocks by it. (A portable vector
     /// takes two registers.)
     const VECTORS: usize;
-    /// Whether `look_up` takes five bits of an index, and not three.
+    /// Whether `look_up` of f32 takes five bits of an index, and not three.
     const LONG_TABLES: bool;
     /// Vectors of f32; as many bytes as `F64`, so twice the lanes.
     type F32: Vector<Simd = Self, Elem = f32> + VectorF32;
@@ -47,7 +47,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `F32::LANES` elements from `to` are writable.
     unsafe fn store_narrow(low: Self::F64, high: Self::F64, to: *mut f32);
     /// For each lane the element of `table` that the lowest three bits of the lane name.
-    fn lookup(self, table: &[f64; 8], index: Self::F32) -> [Self::F64; 2];
+    fn look_up(self, table: &[f64; 8], index: Self::F32) -> [Self::F64; 2];
 }
 
 /// The operations that vectors of f32 and of f64 share.

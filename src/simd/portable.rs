@@ -49,7 +49,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f64; 8], index: f32x8) -> [f64x4; 2] {
+    fn look_up(self, table: &[f64; 8], index: f32x8) -> [f64x4; 2] {
         let index = index.to_array();
         [0, 4]
             .map(|i| f64x4::new(std::array::from_fn(|lane| table[(index[i + lane].to_bits() & 7) as usize])))

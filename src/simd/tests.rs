@@ -484,7 +484,7 @@ fn lanes_look_elements_up() {
                 // SAFETY: the arrays hold the lanes of the widest tier.
                 unsafe {
                     loaded.integers().store(numbers.as_mut_ptr());
-                    let [low, high] = simd.lookup(&table, loaded);
+                    let [low, high] = simd.look_up(&table, loaded);
                     loaded.look_up(simd, &long_table).store(singles.as_mut_ptr());
                     low.store(found.as_mut_ptr());
                     high.store(found.as_mut_ptr().add(S::F64::LANES));

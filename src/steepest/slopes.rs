@@ -45,7 +45,7 @@ impl Slopes {
         x: usize,
     ) {
         let [low, high] = S::widen(difference);
-        let [low_weight, high_weight] = simd.lookup(&weights.exact, class);
+        let [low_weight, high_weight] = simd.look_up(&weights.exact, class);
         let (low, high) = (low.mul(low_weight), high.mul(high_weight));
         // SAFETY: the caller's promise.
         unsafe {
@@ -161,6 +161,7 @@ impl Kernel for Trial<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// `Parts::of_words` relies on it.
     #[test]
     fn slopes_of_words_are_exact_in_parts_for_cubes_of_one() {

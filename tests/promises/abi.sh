@@ -50,11 +50,11 @@ done
 # One program, three ways to the library: shared, static, and static in a program without any shared library.
 build versions versions.c
 expect "versions, shared" "$folder/versions" "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)"
+# (C90 has no long long, in which the system's own headers define some types.)
+expect "header as C90" gcc -std=c90 -Wpedantic -Wno-long-long -Wall -Wextra -Werror -fsyntax-only -x c include/voxlane.h
 # The native libraries that `make install` names; tests/languages.sh compares them with those that rustc does.
 native="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
 # shellcheck disable=SC2086
-# (C90 has no long long, in which the system's own headers define some types.)
-expect "header as C90" gcc -std=c90 -Wpedantic -Wno-long-long -Wall -Wextra -Werror -fsyntax-only -x c include/voxlane.h
 expect "static link" gcc -std=c99 $warnings -Iinclude tests/c/versions.c "$release/libvoxlane.a" \
     $native -o "$folder/versions_static"
 expect "versions, static" "$folder/versions_static"
