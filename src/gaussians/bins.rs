@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Error;
 use crate::isa::Isa;
 use crate::simd;
-use crate::threads::{self, Reporter};
+use crate::threads::{Reporter, Tasks};
 
 use super::Normalization;
 use super::batch::{LEAST_EXPONENT, WIDEST_REACH};
@@ -108,12 +108,7 @@ impl<'a> Bins<'a> {
 
         let good = AtomicBool::new(!sort.bad_shared_sigma());
         let pieces = parts.max(count.div_ceil(CHECKED));
-        let checked = [at(0.0), at(0.2)];
-        threads::run(
-            threads,
-            pieces,
-            passes.reporter,
-            checked,
+        Tasks { threads, count: pieces, reporter: passes.reporter, span: [at(0.0), at(0.2)] }.run(
             || Ok(()),
             |(), i| {
                 let of = |i: usize| (count as u128 * i as u128 / pieces as u128) as usize;
@@ -377,11 +372,7 @@ impl Passes<'_, '_> {
         span: [f64; 2],
         work: &(dyn Fn(&mut Chunk) + Sync),
     ) -> Result<(), Error> {
-        threads::run(
-            self.threads,
-            chunks.len(),
-            self.reporter,
-            span,
+        Tasks { threads: self.threads, count: chunks.len(), reporter: self.reporter, span }.run(
             || Ok(()),
             |(), i| {
                 work(&mut chunks[i].lock().unwrap_or_else(PoisonError::into_inner));

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::isa::Isa;
 use crate::scratch;
 use crate::simd::{self, Kernel, Simd, Vector};
-use crate::threads::{self, Reporter, Turns};
+use crate::threads::{Reporter, Tasks, Turns};
 use crate::volume::ElementType;
 
 use super::batch::{self, BATCH, Batch, LEAST_EXPONENT, Place};
@@ -102,7 +102,7 @@ pub(super) fn sum<T: Real>(
     let width = job.bins.width();
     let scratch = || scratch::Scratch::<T>::new(PLANES * ROWS * ROW);
     let clear = |z| job.clear_plane(z);
-    threads::run_after(planes, clear, threads, pieces.len(), reporter, span, scratch, |scratch, i| {
+    Tasks { threads, count: pieces.len(), reporter, span }.run_after(planes, clear, scratch, |scratch, i| {
         let over = turns.over(i);
         let (Piece { tile, places }, buffer) = (&pieces[i], scratch.as_mut_slice());
         let at = corners.tile(*tile);

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Error;
 use crate::isa::Isa;
 use crate::simd::{self, Kernel, Simd, Vector};
-use crate::threads::{self, Reporter};
+use crate::threads::{Reporter, Tasks};
 
 use super::factors::{Profile, Real, Splats};
 use super::lattice::wide_sum;
@@ -68,11 +68,7 @@ pub(super) fn divide(
     let mut pieces = reserve(count, "the pieces of the weights")?;
     pieces.extend(weights.chunks_mut(each).map(Mutex::new));
     let bad = Mutex::new(None);
-    threads::run(
-        threads,
-        count,
-        reporter,
-        span,
+    Tasks { threads, count, reporter, span }.run(
         || Tables::new(held),
         |tables, i| {
             let mut piece = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,7 @@
 use crate::error::Error;
 use crate::isa::Isa;
 use crate::simd::{self, Kernel, Simd, Vector};
-use crate::threads::{self, Reporter};
+use crate::threads::{Reporter, Tasks};
 
 use super::Support;
 use super::ball::Ball;
@@ -52,7 +52,7 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     let planes = job.axes[0].n;
     let piece = planes.div_ceil(clear.max(1));
     let clear_piece = |i| job.clear(planes.min(i * piece)..planes.min((i + 1) * piece));
-    threads::run_after(clear, clear_piece, threads, tasks, reporter, span, scratch, |scratch, i| {
+    Tasks { threads, count: tasks, reporter, span }.run_after(clear, clear_piece, scratch, |scratch, i| {
         let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
         let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * sides[j]);
         simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, scratch });

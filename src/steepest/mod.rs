@@ -23,7 +23,7 @@ mod word;
 use crate::error::{Error, ErrorKind};
 use crate::isa::Isa;
 use crate::simd::dispatch;
-use crate::threads::{self, Progress, Reporter};
+use crate::threads::{self, Progress, Reporter, Tasks};
 use crate::volume::{ElementType, Volume, VolumeMut};
 
 pub use rule::{Border, Direction, LABEL_CENTER, LABEL_MASKED, Minima, neighbor_offset};
@@ -322,11 +322,8 @@ impl<'a> Steepest<'a> {
             }
         }
         let job = Job::new(source, rule, labels, self.slope, planes, isa, threads);
-        threads::run(
-            threads,
-            job.tasks(),
-            &mut Reporter::new(self.progress),
-            [0.0, 1.0],
+        let mut reporter = Reporter::new(self.progress);
+        Tasks { threads, count: job.tasks(), reporter: &mut reporter, span: [0.0, 1.0] }.run(
             || Workspace::new(&job),
             |workspace, index| {
                 dispatch(isa, Task { job: &job, index, workspace });
