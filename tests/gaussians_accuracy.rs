@@ -14,6 +14,8 @@ use voxlane::Isa;
 
 /// Each runs on every tier.
 const CASES: u64 = 6000;
+/// These take half of a second each.
+const LARGE_CASES: u64 = 60;
 
 #[derive(Default)]
 struct Seen {
@@ -46,6 +48,12 @@ fn random_cases_agree_with_the_definition() {
 #[test]
 fn many_narrow_gaussians_agree_with_the_definition() {
     all_agree(CASES / 6, Case::random_narrow);
+}
+
+/// Tiles of other shapes, and stores past the caches.
+#[test]
+fn few_gaussians_on_grids_beyond_the_caches_agree_with_the_definition() {
+    all_agree(LARGE_CASES, Case::random_large);
 }
 
 fn all_agree(cases: u64, random_case: fn(&mut Random) -> Case) -> Seen {

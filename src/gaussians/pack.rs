@@ -16,14 +16,23 @@ pub(super) const fn sides<T: Real, const LONG: bool>() -> [usize; 3] {
     if LONG { T::LONG_TILE } else { T::TILE }
 }
 
+/// Factors in the row of axis j: the tile's side, or a vector of the widest tier where that is more.
+const fn length<T: Real, const LONG: bool>(j: usize) -> usize {
+    let side = sides::<T, LONG>()[j];
+    if side < WIDEST_VECTOR { WIDEST_VECTOR } else { side }
+}
+
+const WIDEST_VECTOR: usize = 16;
+
 /// Factors of one Gaussian: a row over the tile for each axis.
 pub(super) const fn rows<T: Real, const LONG: bool>() -> usize {
-    sides::<T, LONG>()[0] + sides::<T, LONG>()[1] + sides::<T, LONG>()[2]
+    row::<T, LONG>(2) + length::<T, LONG>(2)
 }
 
 /// Where the row of axis j begins.
 pub(super) const fn row<T: Real, const LONG: bool>(j: usize) -> usize {
-    [0, sides::<T, LONG>()[0], sides::<T, LONG>()[0] + sides::<T, LONG>()[1]][j]
+    let (z, y) = (length::<T, LONG>(0), length::<T, LONG>(1));
+    [0, z, z + y][j]
 }
 
 /// The most blocks of rows along z or y, or of vectors along x, in a tile.
@@ -114,14 +123,14 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
             reach: rules.radius * sigma,
         };
         if images.count > 1 && axis.sums_wide(center, sigma, axis.period()) {
-            let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
+            let factors = &mut self.factors[at..at + length::<T, LONG>(j)];
             simd::dispatch(S::ISA, WideRow { rules, axis, center, sigma, images, lattice, weight, factors });
         } else if rules.sampling == Sampling::Point {
             let splats = Splats::new(simd, &profile, size_of::<T>() == 8);
             let splats = splats.relative_to(simd, rules.unit_point(axis, center, sigma));
             let weights = <T::Vector<S>>::splat(simd, weight);
             let lanes = <T::Vector<S>>::LANES;
-            let row = &mut self.factors[at..at + sides::<T, LONG>()[j]];
+            let row = &mut self.factors[at..at + length::<T, LONG>(j)];
             // Image by image, so that the factors are written out once: twice, they had too few registers.
             for image in 0..images.count {
                 let first = images.first + image as f64 * axis.n as f64;
@@ -178,7 +187,7 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
         let layers = self.touch(j, low, high);
         let lanes = <T::Vector<S>>::LANES;
         let weights = <T::Vector<S>>::splat(simd, weight);
-        let row = self.factors[at..at + sides::<T, LONG>()[j]].as_mut_ptr();
+        let row = self.factors[at..at + length::<T, LONG>(j)].as_mut_ptr();
         for v in layers.start * self.block[j] / lanes..(layers.end * self.block[j]).div_ceil(lanes) {
             let factor = T::line_factor(simd, batch, i, j, v).mul(weights);
             // SAFETY: a vector within the row.
@@ -255,7 +264,7 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
         let means = &mut self.means[j];
         means.set(axis.spacing, profile.sigma, rules.radius, size_of::<T>() == 8);
         let squares = (rules.support == Support::Ball).then(|| self.ball.row(j));
-        let factors = &mut self.factors[at..at + sides::<T, LONG>()[j]];
+        let factors = &mut self.factors[at..at + length::<T, LONG>(j)];
         let period = axis.n as f64;
         simd::dispatch(S::ISA, MeanRow { means, profile, images, period, lattice, weight, factors, squares });
     }

@@ -88,6 +88,43 @@ impl Case {
         case
     }
 
+    /// Grids of more than 32 MiB, reached in few places or in many.
+    pub fn random_large(random: &mut Random) -> Case {
+        let mut case = Case::random(random);
+        let definition = &mut case.definition;
+        let voxels = (34 << 20) / if case.wide_grid { 8 } else { 4 };
+        let (small, middle) = (20 + random.below(60), 50 + random.below(200));
+        // Lines of rows fit those of the caches, or do not.
+        let middle = if random.chance(0.5) { middle.next_multiple_of(16) } else { middle };
+        definition.shape = random.pick(&[
+            [small, middle, voxels / small / middle + 1],
+            [voxels / small / middle + 1, small, middle],
+            [middle, voxels / small / middle + 1, small],
+        ]);
+        if random.chance(0.6) {
+            (case.permutation, case.step) = ([0, 1, 2], [1; 3]);
+        }
+        // Near to each other, or all over the grid.
+        let share = random.pick(&[0.0, 0.05, 1.0, 1.0]);
+        let times = random.pick(&[1, 12, 12]);
+        case.gaussians = case.gaussians.repeat(times);
+        let Definition { shape, spacing, origin, .. } = case.definition;
+        let mut reach = [1.0; 3].map(|_: f64| random.uniform(0.0, 1.0));
+        for gaussian in &mut case.gaussians {
+            for axis in 0..3 {
+                let length = shape[axis] as f64;
+                let voxel = length * reach[axis]
+                    + random.uniform(-30.0, 30.0)
+                    + share * random.uniform(-0.5, 0.5) * length;
+                gaussian.0[axis] = f64::from((origin[axis] + spacing[axis] * voxel) as f32);
+            }
+            if share == 1.0 {
+                reach = [1.0; 3].map(|_: f64| random.uniform(0.0, 1.0));
+            }
+        }
+        case
+    }
+
     pub fn random(random: &mut Random) -> Case {
         let tiers: Vec<Isa> = Isa::supported().collect();
         let wide_grid = random.chance(0.5);
