@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2, Array3, array};
+use ndarray::{Array1, Array2, Array3, ArrayViewMut3, array};
 use voxlane::{
     ElementType, Error, ErrorKind, Gaussians, Grid, Isa, Normalization, Sigmas, SumGaussians, Support,
     VolumeMut,
@@ -249,6 +249,40 @@ fn bits_do_not_depend_on_threads_or_repetition() {
             let first = sum(1);
             for threads in 1..=8 {
                 assert!(sum(threads) == first, "{} with {threads} threads", isa.name());
+            }
+        }
+    }
+}
+
+/// Grids beyond the caches are written line by line: where lines begin among their voxels must not matter.
+#[test]
+fn bits_do_not_depend_on_where_a_large_grid_lies() {
+    const SHAPE: [usize; 3] = [60, 480, 304];
+    let voxels = SHAPE.iter().product::<usize>();
+    let mut memory = vec![7.0f32; voxels + 32];
+    for (count, support) in
+        [(3, Support::Box), (3000, Support::Box), (60_000, Support::Box), (3000, Support::Ball)]
+    {
+        let place = |i: usize, axis: usize| (i * [37, 101, 59][axis] % 1009) as f64 / 1009.0;
+        let centers = Array2::from_shape_fn((count, 3), |(i, axis)| SHAPE[axis] as f64 * place(i, axis));
+        let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.3)).unwrap();
+        for isa in Isa::supported() {
+            let mut first: Option<Vec<f32>> = None;
+            for lead in [0, 1, 4, 11, 16] {
+                memory.fill(7.0);
+                let grid = &mut memory[lead..lead + voxels];
+                let view = ArrayViewMut3::from_shape(SHAPE, grid).unwrap();
+                let sum = SumGaussians::new().isa(isa).support(support).periodic([false, false, true]);
+                sum.sum(&gaussians, Grid::new(view, ORIGIN, SPACING)).unwrap();
+                let (before, rest) = memory.split_at(lead);
+                let (grid, behind) = rest.split_at(voxels);
+                assert!(before.iter().chain(behind).all(|&v| v == 7.0), "beside the grid: {}", isa.name());
+                let first = first.get_or_insert_with(|| grid.to_vec());
+                assert!(
+                    first.iter().map(|v| v.to_bits()).eq(grid.iter().map(|v| v.to_bits())),
+                    "{count} centres, {support:?}, {}, {lead} voxels further on",
+                    isa.name()
+                );
             }
         }
     }

@@ -31,7 +31,7 @@ use super::batch::{self, BATCH, Batch, LEAST_EXPONENT, Place};
 use super::bins::Widths;
 use super::corners::Corners;
 use super::factors::{Real, Splats, power_of_two};
-use super::output::{Job, Merge};
+use super::output::{Clear, Job, Merge};
 use super::sort::MOST_CELLS;
 use super::support::{Axis, Rules};
 use super::{Sampling, Support};
@@ -101,7 +101,7 @@ pub(super) fn sum<T: Real>(
     let turns = Turns::new(pieces.len());
     let width = job.bins.width();
     let scratch = || scratch::Scratch::<T>::new(PLANES * ROWS * ROW);
-    let clear = |z| job.clear_plane(z);
+    let clear = |z| simd::dispatch(isa, Clear { job, planes: z..z + 1 });
     Tasks { threads, count: pieces.len(), reporter, span }.run_after(planes, clear, scratch, |scratch, i| {
         let over = turns.over(i);
         let (Piece { tile, places }, buffer) = (&pieces[i], scratch.as_mut_slice());

@@ -32,11 +32,11 @@ use super::blocks::{add, clear};
 use super::candidates::{Candidates, Run};
 use super::factors::{Real, power_of_two};
 use super::filling::{Lines, fill};
-use super::output::Job;
+use super::output::{Clear, Job, StreamParts};
 use super::pack::{self, Pack, sides};
 use super::support::Axis;
 
-/// The sum tile by tile. With PARTS it is added to the grid, of which `clear` pieces are cleared before.
+/// The sum tile by tile. Where it is added to the grid, `clear` pieces of this are cleared before.
 pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     job: &Job<T>,
     clear: usize,
@@ -46,23 +46,37 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     span: [f64; 2],
 ) -> Result<(), Error> {
     let sides = sides::<T, LONG>();
-    let (first, count) = tiles(&job.axes, sides, PARTS.then_some(job.bins.reached));
+    // (Long tiles gain nothing by it.)
+    let shift = if LONG || job.accumulate { 0 } else { job.shift.unwrap_or(0) };
+    let (first, count) = tiles(&job.axes, sides, shift, job.accumulate.then_some(job.bins.reached));
     let tasks = count.iter().product();
     let scratch = || Scratch::new(job.rules.support);
     let planes = job.axes[0].n;
     let piece = planes.div_ceil(clear.max(1));
-    let clear_piece = |i| job.clear(planes.min(i * piece)..planes.min((i + 1) * piece));
+    let clear_piece = |i| {
+        let planes = planes.min(i * piece)..planes.min((i + 1) * piece);
+        simd::dispatch(isa, Clear { job, planes });
+    };
     Tasks { threads, count: tasks, reporter, span }.run_after(clear, clear_piece, scratch, |scratch, i| {
         let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
-        let start = [0, 1, 2].map(|j| (first[j] + tile[j]) * sides[j]);
-        simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, scratch });
+        let shift = [0, 0, shift];
+        let end = [0, 1, 2].map(|j| ((first[j] + tile[j] + 1) * sides[j] - shift[j]).min(job.axes[j].n));
+        let start = [0, 1, 2].map(|j| ((first[j] + tile[j]) * sides[j]).saturating_sub(shift[j]));
+        let extent = [0, 1, 2].map(|j| end[j] - start[j]);
+        simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, extent, scratch });
     })
 }
 
-/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given.
-fn tiles(axes: &[Axis; 3], sides: [usize; 3], reached: Option<[[f64; 3]; 2]>) -> ([usize; 3], [usize; 3]) {
+/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given. The first tile along
+/// axis 2 is `shift` voxels short.
+fn tiles(
+    axes: &[Axis; 3],
+    sides: [usize; 3],
+    shift: usize,
+    reached: Option<[[f64; 3]; 2]>,
+) -> ([usize; 3], [usize; 3]) {
     let mut first = [0; 3];
-    let mut count = [0, 1, 2].map(|j: usize| axes[j].n.div_ceil(sides[j]));
+    let mut count = [0, 1, 2].map(|j: usize| (axes[j].n + [0, 0, shift][j]).div_ceil(sides[j]));
     if let Some([low, high]) = reached {
         for j in 0..3 {
             let last = (axes[j].n - 1) as f64;
@@ -146,12 +160,14 @@ impl<T: Real, const LONG: bool> Scratch<T, LONG> {
     }
 }
 
-/// The sum over one tile, in the shell of a tier. With PARTS, where Gaussians are added to a grid, only blocks that
-/// they touch are visited. (In one function the two ways cost the whole tiles a third of their time for writing.)
+/// The sum over one tile, in the shell of a tier. With PARTS only blocks that Gaussians touch are visited: where they are
+/// added to a grid, or are few. (In one function the two ways cost the whole tiles a third of their time for writing.)
 pub(super) struct SumTile<'a, 'b, T, const LONG: bool, const PARTS: bool> {
     pub job: &'a Job<'b, T>,
     /// Its first voxel.
     pub start: [usize; 3],
+    /// Its voxels, as many as fit in the buffer or fewer.
+    pub extent: [usize; 3],
     pub scratch: &'a mut Scratch<T, LONG>,
 }
 
@@ -174,9 +190,8 @@ impl<T: Real, const LONG: bool, const PARTS: bool> Kernel for SumTile<'_, '_, T,
 impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PARTS> {
     #[inline(always)]
     fn sum<S: Simd, const BZ: usize, const BY: usize>(self, simd: S) {
-        let SumTile { job, start, scratch } = self;
+        let SumTile { job, start, extent, scratch } = self;
         let Job { axes, rules, bins, .. } = job;
-        let extent = [0, 1, 2].map(|j| sides::<T, LONG>()[j].min(axes[j].n - start[j]));
         let mut runs = std::mem::take(&mut scratch.runs);
         bins.runs(axes, start, extent, &mut runs);
 
@@ -219,6 +234,14 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         let pitch = [sides::<T, LONG>()[1] * sides::<T, LONG>()[2], sides::<T, LONG>()[2]];
         if !PARTS {
             job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) });
+            return;
+        }
+        let block = [BZ, BY, <T::Vector<S>>::LANES];
+        if !job.accumulate {
+            simd::dispatch(
+                S::ISA,
+                StreamParts { job, start, extent, buffer, pitch, block, touched: &touched },
+            );
             return;
         }
         for z in 0..sides::<T, LONG>()[0] / BZ {

@@ -102,7 +102,7 @@ impl Simd for Avx2 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask_of:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $stream:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
      $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -122,6 +122,10 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(self, to: *mut $elem) {
                 op!($store(to, self.0))
+            }
+            #[inline(always)]
+            unsafe fn stream(self, to: *mut $elem) {
+                op!($stream(to, self.0))
             }
             #[inline(always)]
             fn add(self, other: Self) -> Self {
@@ -233,6 +237,7 @@ vector!(
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
+    _mm256_stream_ps,
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
@@ -263,6 +268,7 @@ vector!(
     _mm256_set1_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,
+    _mm256_stream_pd,
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,

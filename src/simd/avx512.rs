@@ -89,7 +89,7 @@ impl Simd for Avx512 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmadd_where:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $stream:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmadd_where:ident, $fmsub:ident,
      $min:ident, $max:ident, $abs:ident, $round:ident, $cmp:ident, $blend:ident,
      $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {
@@ -109,6 +109,10 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(self, to: *mut $elem) {
                 op!($store(to, self.0))
+            }
+            #[inline(always)]
+            unsafe fn stream(self, to: *mut $elem) {
+                op!($stream(to, self.0))
             }
             #[inline(always)]
             fn add(self, other: Self) -> Self {
@@ -222,6 +226,7 @@ vector!(
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
+    _mm512_stream_ps,
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
@@ -249,6 +254,7 @@ vector!(
     _mm512_set1_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
+    _mm512_stream_pd,
     _mm512_add_pd,
     _mm512_sub_pd,
     _mm512_mul_pd,

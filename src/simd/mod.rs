@@ -14,6 +14,9 @@ mod avx512;
 pub(crate) mod erf;
 pub(crate) mod exp;
 mod portable;
+mod stream;
+
+pub(crate) use stream::{LINE, drain, stream_zeros};
 
 /// A tier: the proof that it may be used, and its vectors.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
@@ -66,6 +69,15 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// `LANES` elements from `to` are writable; no alignment is needed.
     unsafe fn store(self, to: *mut Self::Elem);
+    /// A store past the caches, where the tier has one; [`drain`] completes it.
+    ///
+    /// # Safety
+    /// `LANES` elements from `to` are writable, and `to` is aligned to a cache line or a vector's size within it.
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut Self::Elem) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(to) }
+    }
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
