@@ -24,6 +24,7 @@ mod pack;
 #[doc(hidden)]
 pub mod reference;
 mod sort;
+mod stream;
 mod support;
 mod tile;
 mod values;
@@ -294,8 +295,8 @@ impl<'a> SumGaussians<'a> {
 
         // Where most of the grid stays zero, it is cleared in one go, and then only the rest is visited.
         let clear_first = !self.accumulate && bins.blocks < FEW * voxels && bins.corners.is_none();
-        // (Balls are looked up in words, which long tiles have none of.)
         let large = voxels * size_of::<T>() as f64 > LARGE_GRID;
+        // (Balls are looked up in words, which long tiles have none of.)
         let long = !self.accumulate
             && !clear_first
             && self.support == Support::Box

@@ -32,8 +32,9 @@ use super::blocks::{add, clear};
 use super::candidates::{Candidates, Run};
 use super::factors::{Real, power_of_two};
 use super::filling::{Lines, fill};
-use super::output::{Clear, Job, StreamParts};
+use super::output::{Clear, Job};
 use super::pack::{self, Pack, sides};
+use super::stream::StreamParts;
 use super::support::Axis;
 
 /// The sum tile by tile. Where it is added to the grid, `clear` pieces of this are cleared before.

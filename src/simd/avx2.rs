@@ -102,7 +102,8 @@ impl Simd for Avx2 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask_of:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $stream:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $stream:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmsub:ident,
      $min:ident, $max:ident, $andnot:ident, $round:ident, $cmp:ident, $blend:ident,
      $movemask:ident, $and:ident, $or:ident, $xor:ident, $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {

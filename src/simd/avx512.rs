@@ -89,7 +89,8 @@ impl Simd for Avx512 {
 
 macro_rules! vector {
     ($vector:ident, $elem:ident, $lanes:literal, $mask:ident, $mantissa:literal, $bias:literal,
-     $splat:ident, $load:ident, $store:ident, $stream:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmadd_where:ident, $fmsub:ident,
+     $splat:ident, $load:ident, $store:ident, $stream:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $fmadd_where:ident, $fmsub:ident,
      $min:ident, $max:ident, $abs:ident, $round:ident, $cmp:ident, $blend:ident,
      $to_int:ident, $from_int:ident, $shift:ident) => {
         impl Vector for $vector {

@@ -94,15 +94,17 @@ impl Case {
         let definition = &mut case.definition;
         let voxels = (34 << 20) / if case.wide_grid { 8 } else { 4 };
         let (small, middle) = (20 + random.below(60), 50 + random.below(200));
-        // Lines of rows fit those of the caches, or do not.
-        let middle = if random.chance(0.5) { middle.next_multiple_of(16) } else { middle };
         definition.shape = random.pick(&[
             [small, middle, voxels / small / middle + 1],
             [voxels / small / middle + 1, small, middle],
             [middle, voxels / small / middle + 1, small],
         ]);
-        if random.chance(0.6) {
+        if random.chance(0.75) {
             (case.permutation, case.step) = ([0, 1, 2], [1; 3]);
+        }
+        // Rows are whole cache lines, or not.
+        if random.chance(0.75) {
+            definition.shape[2] = definition.shape[2].next_multiple_of(16);
         }
         // Near to each other, or all over the grid.
         let share = random.pick(&[0.0, 0.05, 1.0, 1.0]);
