@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2, Array3, ArrayViewMut3, array};
+use ndarray::{Array1, Array2, Array3, ArrayViewMut3, array, s};
 use voxlane::{
     ElementType, Error, ErrorKind, Gaussians, Grid, Isa, Normalization, Sigmas, SumGaussians, Support,
     VolumeMut,
@@ -255,16 +255,16 @@ fn bits_do_not_depend_on_threads_or_repetition() {
 }
 
 /// Grids beyond the caches are written line by line: where lines begin among their voxels must not matter. (With few
-/// centres the grid is cleared beforehand, with 100 where it begins with a line and 300 anywhere zeros are written together
-/// with the rest, with more all is summed.)
+/// centres the grid is cleared beforehand, or added to; with more all is summed.)
 #[test]
 fn bits_do_not_depend_on_where_a_large_grid_lies() {
     const SHAPE: [usize; 3] = [60, 480, 304];
     let voxels = SHAPE.iter().product::<usize>();
     let mut memory = vec![7.0f32; voxels + 32];
-    for (count, support) in
-        [3, 100, 300, 3000, 60_000].map(|n| (n, Support::Box)).into_iter().chain([(300, Support::Ball)])
-    {
+    let boxes = [3, 100, 3000, 60_000].map(|count| (count, Support::Box, false));
+    let others =
+        [(300, Support::Ball, false), (300, Support::Box, true), (300, Support::Ball, true)];
+    for (count, support, accumulate) in boxes.into_iter().chain(others) {
         let place = |i: usize, axis: usize| (i * [37, 101, 59][axis] % 1009) as f64 / 1009.0;
         let centers = Array2::from_shape_fn((count, 3), |(i, axis)| SHAPE[axis] as f64 * place(i, axis));
         let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.3)).unwrap();
@@ -274,7 +274,8 @@ fn bits_do_not_depend_on_where_a_large_grid_lies() {
                 memory.fill(7.0);
                 let grid = &mut memory[lead..lead + voxels];
                 let view = ArrayViewMut3::from_shape(SHAPE, grid).unwrap();
-                let sum = SumGaussians::new().isa(isa).support(support).periodic([false, false, true]);
+                let sum = SumGaussians::new().isa(isa).support(support).accumulate(accumulate);
+                let sum = sum.periodic([false, false, true]);
                 sum.sum(&gaussians, Grid::new(view, ORIGIN, SPACING)).unwrap();
                 let (before, rest) = memory.split_at(lead);
                 let (grid, behind) = rest.split_at(voxels);
@@ -286,6 +287,25 @@ fn bits_do_not_depend_on_where_a_large_grid_lies() {
                     isa.name()
                 );
             }
+        }
+    }
+}
+
+/// A sum that is too small for the grid's type is +0, however the grid is written.
+#[test]
+fn zeros_are_positive() {
+    let centers = Array2::from_shape_fn((300, 3), |(i, axis)| ((i * (2 * axis + 7)) % 40) as f64);
+    let amplitudes = Array1::from_elem(300, -1e-40f64);
+    for (count, shape) in [(1, [40, 40, 40]), (300, [40, 40, 40]), (1, [240, 256, 160])] {
+        let (centers, amplitudes) = (centers.slice(s![..count, ..]), amplitudes.slice(s![..count]));
+        let gaussians = Gaussians::new(centers, Sigmas::One(1.0)).unwrap().amplitudes(amplitudes).unwrap();
+        for isa in Isa::supported() {
+            let mut grid = Array3::<f32>::from_elem(shape, 7.0);
+            let sum = SumGaussians::new().isa(isa).eps(1e-9);
+            sum.sum(&gaussians, Grid::new(&mut grid, ORIGIN, SPACING)).unwrap();
+            assert!(grid.iter().any(|&v| v < 0.0));
+            let negative = grid.iter().filter(|v| **v == 0.0 && v.is_sign_negative()).count();
+            assert_eq!(negative, 0, "{count} centres, {shape:?}, {}", isa.name());
         }
     }
 }

@@ -169,7 +169,7 @@ impl Batch {
         axes: &[Axis; 3],
         bins: &Bins,
         places: &[usize],
-        start: [usize; 3],
+        start: [isize; 3],
         extent: [usize; 3],
     ) {
         for (i, &place) in places.iter().enumerate() {

@@ -57,7 +57,7 @@ pub(super) struct Candidates<'b> {
 const BATCH: usize = 256;
 
 impl<'b> Candidates<'b> {
-    pub(super) fn new(bins: &'b Bins<'b>, runs: &'b [Run], start: [usize; 3], extent: [usize; 3]) -> Self {
+    pub(super) fn new(bins: &'b Bins<'b>, runs: &'b [Run], start: [isize; 3], extent: [usize; 3]) -> Self {
         let half = extent.map(|n| 0.5 * (n - 1) as f64);
         let middle = [0, 1, 2].map(|j| start[j] as f64 + half[j]);
         Candidates { bins, runs, sifted: 0, batch: [0; BATCH], next: 0, len: 0, middle, half }

@@ -18,13 +18,13 @@ pub(super) fn fill<S: Simd, T: Real, const LONG: bool>(
     pack: &mut Pack<T, LONG>,
     coming: &mut Candidates,
     waiting: &mut Option<(usize, u64)>,
-    start: [usize; 3],
+    start: [isize; 3],
     extent: [usize; 3],
     scale: f64,
 ) {
     let Job { axes, rules, bins, .. } = job;
     let first = start.map(|v| v as f64);
-    let last = [0, 1, 2].map(|j| (start[j] + extent[j] - 1) as f64);
+    let last = [0, 1, 2].map(|j| (start[j] + extent[j] as isize - 1) as f64);
     while pack.len < T::PACK {
         let (index, done) = match waiting.take() {
             Some(next) => next,
@@ -100,7 +100,7 @@ impl Lines {
         job: &Job<T>,
         pack: &mut Pack<T, LONG>,
         coming: &mut Candidates,
-        start: [usize; 3],
+        start: [isize; 3],
         extent: [usize; 3],
         scale: f64,
     ) {

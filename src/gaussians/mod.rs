@@ -293,7 +293,7 @@ impl<'a> SumGaussians<'a> {
                 halo::plan::<T>(&axes, &rules, widths)
             })?;
 
-        // Where most of the grid stays zero, it is cleared in one go, and then only the rest is visited.
+        // Where most of the grid stays zero, it is cleared in one go, and then only the rest is written.
         let clear_first = !self.accumulate && bins.blocks < FEW * voxels && bins.corners.is_none();
         let large = voxels * size_of::<T>() as f64 > LARGE_GRID;
         // (Balls are looked up in words, which long tiles have none of.)
@@ -310,6 +310,7 @@ impl<'a> SumGaussians<'a> {
             out: unsafe { grid.values.at::<T>([0; 3]) },
             stride: order.map(|axis| stride[axis]),
             accumulate: self.accumulate,
+            cleared: clear_first,
             large,
             shift: None,
             lines: T::TYPE == ElementType::F32
@@ -320,12 +321,8 @@ impl<'a> SumGaussians<'a> {
         if let Some(corners) = &bins.corners {
             return halo::sum(&job, corners, isa, threads, &mut reporter, [0.1, 1.0]);
         }
-        // Or all tiles are written, past the caches: then what Gaussians are added to need not be read.
         let parts = self.accumulate || clear_first;
         job.shift = job.find_shift(bins.updates / voxels);
-        let fewest = job.shift.map_or(FEW, |shift| if shift == 0 { FEWEST } else { 5.0 * FEWEST });
-        let clear_first = clear_first && bins.blocks < fewest * voxels;
-        job.accumulate |= clear_first;
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
         let span = [0.1, 1.0];
@@ -348,10 +345,6 @@ const SMALL_WORK: f64 = 200_000.0;
 
 /// The part of a grid, in blocks that are touched, below which the rest is cleared beforehand.
 const FEW: f64 = 0.5;
-
-/// And below which that is faster even than to write tile by tile what is not zero together with what is; five times as
-/// much where rows begin within a line.
-const FEWEST: f64 = 0.06;
 
 /// Bytes cleared at a time.
 const CLEARED: f64 = (4u64 << 20) as f64;

@@ -16,6 +16,8 @@ pub(super) struct Job<'a, T> {
     pub out: *mut T,
     pub stride: [isize; 3],
     pub accumulate: bool,
+    /// The grid has been cleared: only what is not zero is written.
+    pub cleared: bool,
     /// The grid is too large for the caches: what can be is written past them.
     pub large: bool,
     /// Tiles are cut where lines are: the first along axis 2 is so many voxels shorter than others.
@@ -40,7 +42,7 @@ impl<T: Real> Job<'_, T> {
         extent: [usize; 3],
         buffer: Option<(&[T], [usize; 2])>,
     ) {
-        if buffer.is_none() && self.accumulate {
+        if buffer.is_none() && (self.accumulate || self.cleared) {
             return;
         }
         if self.streams(extent[2]) {
@@ -86,12 +88,14 @@ impl<T: Real> Job<'_, T> {
                     unsafe {
                         let to = row.add(x);
                         let sum = <T::Vector<S>>::load(simd, sums[x..].as_ptr()).mul(factor).mul(factor_more);
-                        if !self.accumulate {
-                            sum.store(to);
+                        if !self.accumulate && !self.cleared {
+                            sum.add(zero).store(to);
                         } else if sum.eq(zero).not().bits() != 0 {
                             // (Half of the rows of touched blocks are zero where supports are narrow. Memory that is not
                             // in the caches costs more than to find out.)
-                            sum.add(<T::Vector<S>>::load(simd, to)).store(to);
+                            let before =
+                                if self.accumulate { <T::Vector<S>>::load(simd, to) } else { zero };
+                            sum.add(before).store(to);
                         }
                     }
                     x += lanes;
@@ -101,7 +105,7 @@ impl<T: Real> Job<'_, T> {
                     unsafe {
                         let to = row.offset(x as isize * step);
                         let sum = sum * unscale * more;
-                        *to = if self.accumulate { *to + sum } else { sum };
+                        *to = sum + if self.accumulate { *to } else { T::ZERO };
                     }
                 }
             }

@@ -34,10 +34,10 @@ use super::factors::{Real, power_of_two};
 use super::filling::{Lines, fill};
 use super::output::{Clear, Job};
 use super::pack::{self, Pack, sides};
-use super::stream::StreamParts;
+use super::stream::StreamLines;
 use super::support::Axis;
 
-/// The sum tile by tile. Where it is added to the grid, `clear` pieces of this are cleared before.
+/// The sum tile by tile. With PARTS only what Gaussians touch is written, and `clear` pieces of the grid are cleared before.
 pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     job: &Job<T>,
     clear: usize,
@@ -48,8 +48,8 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
 ) -> Result<(), Error> {
     let sides = sides::<T, LONG>();
     // (Long tiles gain nothing by it.)
-    let shift = if LONG || job.accumulate { 0 } else { job.shift.unwrap_or(0) };
-    let (first, count) = tiles(&job.axes, sides, shift, job.accumulate.then_some(job.bins.reached));
+    let shift = [0, 0, if LONG { 0 } else { job.shift.unwrap_or(0) }];
+    let (first, count) = tiles(&job.axes, sides, shift, PARTS.then_some(job.bins.reached));
     let tasks = count.iter().product();
     let scratch = || Scratch::new(job.rules.support);
     let planes = job.axes[0].n;
@@ -60,32 +60,30 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     };
     Tasks { threads, count: tasks, reporter, span }.run_after(clear, clear_piece, scratch, |scratch, i| {
         let tile = [i / (count[1] * count[2]), i / count[2] % count[1], i % count[2]];
-        let shift = [0, 0, shift];
-        let end = [0, 1, 2].map(|j| ((first[j] + tile[j] + 1) * sides[j] - shift[j]).min(job.axes[j].n));
-        let start = [0, 1, 2].map(|j| ((first[j] + tile[j]) * sides[j]).saturating_sub(shift[j]));
-        let extent = [0, 1, 2].map(|j| end[j] - start[j]);
+        let start = [0, 1, 2].map(|j| ((first[j] + tile[j]) * sides[j]) as isize - shift[j] as isize);
+        let extent = [0, 1, 2].map(|j| sides[j].min((job.axes[j].n as isize - start[j]) as usize));
         simd::dispatch(isa, SumTile::<T, LONG, PARTS> { job, start, extent, scratch });
     })
 }
 
-/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given. The first tile along
-/// axis 2 is `shift` voxels short.
+/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given. Tiles are cut `shift`
+/// voxels before the multiples of their sides.
 fn tiles(
     axes: &[Axis; 3],
     sides: [usize; 3],
-    shift: usize,
+    shift: [usize; 3],
     reached: Option<[[f64; 3]; 2]>,
 ) -> ([usize; 3], [usize; 3]) {
     let mut first = [0; 3];
-    let mut count = [0, 1, 2].map(|j: usize| (axes[j].n + [0, 0, shift][j]).div_ceil(sides[j]));
+    let mut count = [0, 1, 2].map(|j: usize| (axes[j].n + shift[j]).div_ceil(sides[j]));
     if let Some([low, high]) = reached {
         for j in 0..3 {
             let last = (axes[j].n - 1) as f64;
             if low[j] > high[j] {
                 return ([0; 3], [0; 3]);
             }
-            first[j] = low[j].clamp(0.0, last) as usize / sides[j];
-            count[j] = high[j].clamp(0.0, last) as usize / sides[j] + 1 - first[j];
+            first[j] = (low[j].clamp(0.0, last) as usize + shift[j]) / sides[j];
+            count[j] = (high[j].clamp(0.0, last) as usize + shift[j]) / sides[j] + 1 - first[j];
         }
     }
     (first, count)
@@ -165,8 +163,8 @@ impl<T: Real, const LONG: bool> Scratch<T, LONG> {
 /// added to a grid, or are few. (In one function the two ways cost the whole tiles a third of their time for writing.)
 pub(super) struct SumTile<'a, 'b, T, const LONG: bool, const PARTS: bool> {
     pub job: &'a Job<'b, T>,
-    /// Its first voxel.
-    pub start: [usize; 3],
+    /// Its first voxel, perhaps before the grid.
+    pub start: [isize; 3],
     /// Its voxels, as many as fit in the buffer or fewer.
     pub extent: [usize; 3],
     pub scratch: &'a mut Scratch<T, LONG>,
@@ -194,7 +192,10 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         let SumTile { job, start, extent, scratch } = self;
         let Job { axes, rules, bins, .. } = job;
         let mut runs = std::mem::take(&mut scratch.runs);
-        bins.runs(axes, start, extent, &mut runs);
+        // Where the grid begins in the tile.
+        let inset = start.map(|v| (-v).max(0) as usize);
+        let inside = [0, 1, 2].map(|j| ((start[j] + inset[j] as isize) as usize, extent[j] - inset[j]));
+        bins.runs(axes, inside.map(|(start, _)| start), inside.map(|(_, extent)| extent), &mut runs);
 
         let (buffer, factors, ball) = scratch.parts(rules.support, bins.lines_are_exact());
         let mut pack = Pack::new(factors, ball, [BZ, BY, <T::Vector<S>>::LANES]);
@@ -234,14 +235,16 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         let (buffer, _, _) = scratch.parts(rules.support, false);
         let pitch = [sides::<T, LONG>()[1] * sides::<T, LONG>()[2], sides::<T, LONG>()[2]];
         if !PARTS {
-            job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) });
+            let buffer = &buffer[inset[0] * pitch[0] + inset[1] * pitch[1] + inset[2]..];
+            let buffer = if empty { None } else { Some((buffer, pitch)) };
+            job.write(simd, inside.map(|(start, _)| start), inside.map(|(_, extent)| extent), buffer);
             return;
         }
         let block = [BZ, BY, <T::Vector<S>>::LANES];
-        if !job.accumulate {
+        if job.streams_lines() {
             simd::dispatch(
                 S::ISA,
-                StreamParts { job, start, extent, buffer, pitch, block, touched: &touched },
+                StreamLines { job, start, inset, extent, buffer, pitch, block, touched: &touched },
             );
             return;
         }
@@ -252,12 +255,16 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
                     let first = blocks.trailing_zeros() as usize;
                     let count = (blocks >> first).trailing_ones() as usize;
                     blocks &= blocks + (1 << first);
-                    let corner = [z * BZ, y * BY, first * <T::Vector<S>>::LANES];
-                    let size = [BZ, BY, count * <T::Vector<S>>::LANES];
-                    let from = corner[0] * pitch[0] + corner[1] * pitch[1] + corner[2];
-                    let extent = [0, 1, 2].map(|j| size[j].min(extent[j] - corner[j]));
-                    let start = [0, 1, 2].map(|j| start[j] + corner[j]);
-                    job.write(simd, start, extent, Some((&buffer[from..], pitch)));
+                    let low = [z * BZ, y * BY, first * block[2]];
+                    let high = [low[0] + BZ, low[1] + BY, low[2] + count * block[2]];
+                    let low = [0, 1, 2].map(|j| low[j].max(inset[j]));
+                    let size = [0, 1, 2].map(|j| high[j].min(extent[j]).saturating_sub(low[j]));
+                    if size.contains(&0) {
+                        continue;
+                    }
+                    let from = low[0] * pitch[0] + low[1] * pitch[1] + low[2];
+                    let at = [0, 1, 2].map(|j| (start[j] + low[j] as isize) as usize);
+                    job.write(simd, at, size, Some((&buffer[from..], pitch)));
                 }
             }
         }
