@@ -258,22 +258,23 @@ fn bits_do_not_depend_on_threads_or_repetition() {
 /// centres the grid is cleared beforehand, or added to; with more all is summed.)
 #[test]
 fn bits_do_not_depend_on_where_a_large_grid_lies() {
-    const SHAPE: [usize; 3] = [60, 480, 304];
-    let voxels = SHAPE.iter().product::<usize>();
-    let mut memory = vec![7.0f32; voxels + 32];
-    let boxes = [3, 100, 3000, 60_000].map(|count| (count, Support::Box, false));
-    let others =
-        [(300, Support::Ball, false), (300, Support::Box, true), (300, Support::Ball, true)];
-    for (count, support, accumulate) in boxes.into_iter().chain(others) {
+    let mut memory = vec![7.0f32; 60 * 480 * 304 + 32];
+    let line = memory.as_ptr().align_offset(64);
+    let boxes = [3, 100, 2000, 6000, 60_000].map(|count| (count, Support::Box, false));
+    let others = [(300, Support::Ball, false), (300, Support::Box, true), (300, Support::Ball, true)];
+    let calls = boxes.into_iter().chain(others);
+    let shapes = [[60, 480, 304], [130, 350, 192]];
+    for ((count, support, accumulate), shape) in calls.flat_map(|call| shapes.map(|shape| (call, shape))) {
+        let voxels = shape.iter().product::<usize>();
         let place = |i: usize, axis: usize| (i * [37, 101, 59][axis] % 1009) as f64 / 1009.0;
-        let centers = Array2::from_shape_fn((count, 3), |(i, axis)| SHAPE[axis] as f64 * place(i, axis));
+        let centers = Array2::from_shape_fn((count, 3), |(i, axis)| shape[axis] as f64 * place(i, axis));
         let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.3)).unwrap();
         for isa in Isa::supported() {
             let mut first: Option<Vec<f32>> = None;
-            for lead in [0, 1, 4, 11, 16] {
+            for lead in [0, 1, 4, 11, 16].map(|lead| line + lead) {
                 memory.fill(7.0);
                 let grid = &mut memory[lead..lead + voxels];
-                let view = ArrayViewMut3::from_shape(SHAPE, grid).unwrap();
+                let view = ArrayViewMut3::from_shape(shape, grid).unwrap();
                 let sum = SumGaussians::new().isa(isa).support(support).accumulate(accumulate);
                 let sum = sum.periodic([false, false, true]);
                 sum.sum(&gaussians, Grid::new(view, ORIGIN, SPACING)).unwrap();

@@ -279,11 +279,6 @@ impl<'a> Bins<'a> {
         })
     }
 
-    /// How many Gaussians reach the grid.
-    pub(super) fn count(&self) -> usize {
-        self.positions.len()
-    }
-
     /// Whether weights are such that partial sums on the grid neither overflow nor lose digits, and positions exact
     /// enough for lines.
     fn halo_can_serve(&self) -> bool {

@@ -293,15 +293,6 @@ impl<'a> SumGaussians<'a> {
                 halo::plan::<T>(&axes, &rules, widths)
             })?;
 
-        // Where most of the grid stays zero, it is cleared in one go, and then only the rest is written.
-        let clear_first = !self.accumulate && bins.blocks < FEW * voxels && bins.corners.is_none();
-        let large = voxels * size_of::<T>() as f64 > LARGE_GRID;
-        // (Balls are looked up in words, which long tiles have none of.)
-        let long = !self.accumulate
-            && !clear_first
-            && self.support == Support::Box
-            && large
-            && bins.count() as f64 <= SPARSE * voxels;
         let mut job = Job {
             axes,
             rules,
@@ -310,23 +301,34 @@ impl<'a> SumGaussians<'a> {
             out: unsafe { grid.values.at::<T>([0; 3]) },
             stride: order.map(|axis| stride[axis]),
             accumulate: self.accumulate,
-            cleared: clear_first,
-            large,
+            cleared: false,
+            large: voxels * size_of::<T>() as f64 > LARGE_GRID,
             shift: None,
-            lines: T::TYPE == ElementType::F32
-                && self.sampling == Sampling::Point
-                && bins.lines_can_serve(if long { T::LONG_TILE } else { T::TILE }),
+            lines: false,
             scale: T::scale(bins.peak),
         };
         if let Some(corners) = &bins.corners {
             return halo::sum(&job, corners, isa, threads, &mut reporter, [0.1, 1.0]);
         }
-        let parts = self.accumulate || clear_first;
         job.shift = job.find_shift(bins.updates / voxels);
+        let touched = bins.blocks / voxels;
+        let cuts = job.cuts();
+        // Where most of the grid stays zero, it is cleared in one go, and then only the rest is written.
+        job.cleared = !self.accumulate && touched < cuts.cleared_below;
+        // Where the grid lies in memory must not decide how factors are made, as that may change their last bits.
+        job.lines =
+            T::TYPE == ElementType::F32 && self.sampling == Sampling::Point && bins.lines_can_serve(T::TILE);
+        // (Balls are looked up in words, which long tiles have none of.)
+        let long = !self.accumulate
+            && !job.cleared
+            && self.support == Support::Box
+            && touched < cuts.long_below
+            && (!job.lines || bins.lines_can_serve(T::LONG_TILE));
+        let parts = self.accumulate || job.cleared;
         let written = if self.accumulate { 0.0 } else { voxels };
         let threads = if bins.updates + written < SMALL_WORK { 1 } else { threads };
         let span = [0.1, 1.0];
-        let clear = if clear_first {
+        let clear = if job.cleared {
             let bytes = voxels * size_of::<T>() as f64;
             ((bytes / CLEARED) as usize).max(threads).min(job.axes[0].n)
         } else {
@@ -343,17 +345,11 @@ impl<'a> SumGaussians<'a> {
 /// Grid updates that take about as long as waking another thread.
 const SMALL_WORK: f64 = 200_000.0;
 
-/// The part of a grid, in blocks that are touched, below which the rest is cleared beforehand.
-const FEW: f64 = 0.5;
-
 /// Bytes cleared at a time.
 const CLEARED: f64 = (4u64 << 20) as f64;
 
-/// Grids of more bytes than this are not in the caches, so that the order in which they are written matters.
+/// Grids of more bytes than this are not in the caches, so that the order in which they are written matters, and how.
 const LARGE_GRID: f64 = (32u64 << 20) as f64;
-
-/// Centres a voxel below which it matters more than how many tiles a centre reaches.
-const SPARSE: f64 = 5e-4;
 
 fn check_axis(axis: usize, origin: f64, spacing: f64, n: usize) -> Result<(), Error> {
     let error = |text: String| Err(Error::new(ErrorKind::Value, text));

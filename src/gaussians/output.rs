@@ -45,7 +45,7 @@ impl<T: Real> Job<'_, T> {
         if buffer.is_none() && (self.accumulate || self.cleared) {
             return;
         }
-        if self.streams(extent[2]) {
+        if self.streams(extent) {
             simd::dispatch(S::ISA, Stream { job: self, start, extent, buffer });
             return;
         }
@@ -55,7 +55,7 @@ impl<T: Real> Job<'_, T> {
         let (factor, factor_more) = (<T::Vector<S>>::splat(simd, unscale), <T::Vector<S>>::splat(simd, more));
         let zero = <T::Vector<S>>::splat(simd, T::ZERO);
         for z in 0..extent[0] {
-            if buffer.is_none() && step == 1 && self.stride[1] == extent[2] as isize {
+            if buffer.is_none() && self.rows_follow(extent[2]) {
                 let offset = (start[0] + z) as isize * self.stride[0]
                     + start[1] as isize * self.stride[1]
                     + start[2] as isize;
@@ -93,8 +93,7 @@ impl<T: Real> Job<'_, T> {
                         } else if sum.eq(zero).not().bits() != 0 {
                             // (Half of the rows of touched blocks are zero where supports are narrow. Memory that is not
                             // in the caches costs more than to find out.)
-                            let before =
-                                if self.accumulate { <T::Vector<S>>::load(simd, to) } else { zero };
+                            let before = if self.accumulate { <T::Vector<S>>::load(simd, to) } else { zero };
                             sum.add(before).store(to);
                         }
                     }
@@ -126,7 +125,7 @@ impl<T: Real> Job<'_, T> {
         let [_, ny, nx] = self.axes.map(|axis| axis.n);
         // SAFETY: the plane exists.
         let plane = unsafe { self.out.offset(z as isize * self.stride[0]) };
-        if self.stride[2] == 1 && self.stride[1] == nx as isize {
+        if self.rows_follow(nx) {
             // SAFETY: the rows of the plane follow each other; zero bytes are zeros.
             unsafe { plane.write_bytes(0, ny * nx) };
             return;

@@ -11,7 +11,37 @@ const LONG_RUN: usize = 512;
 /// Updates a voxel up to which one more tile along an axis takes less time than is saved by cutting tiles at lines.
 const FEW_UPDATES: f64 = 16.0;
 
+/// How much of a grid Gaussians may touch, in blocks of `blocks.rs` and counted as often as they are touched, for two ways to
+/// write it.
+pub(super) struct Cuts {
+    /// It is cleared in one go, and then only what is not zero is written.
+    pub cleared_below: f64,
+    /// Tiles are long.
+    pub long_below: f64,
+}
+
 impl<T: Real> Job<'_, T> {
+    /// Measured, on Zen 4; see benches/NOTES.md. Ordinary tiles cost the more the more of their rows begin or end within a
+    /// line.
+    pub(super) fn cuts(&self) -> Cuts {
+        let [_, ny, nx] = self.axes.map(|axis| axis.n);
+        let flat = nx <= T::LONG_TILE[2] && self.rows_follow(nx) && ny > 1;
+        let (cleared_below, long_below) = match self.shift {
+            _ if !self.adjacent() => (0.5, 0.0),
+            Some(0) => (0.2, 4.0),
+            _ if flat => (0.2, 10.0),
+            Some(_) => (0.6, 0.0),
+            None => (0.6, 10.0),
+        };
+        Cuts { cleared_below, long_below }
+    }
+
+    /// Whether rows of so many voxels follow each other in memory.
+    #[inline(always)]
+    pub(super) fn rows_follow(&self, voxels: usize) -> bool {
+        self.stride[2] == 1 && self.stride[1] == voxels as isize
+    }
+
     /// For `shift`, of a grid of so many updates a voxel: `None` if rows are not whole lines, or if to cut tiles at them
     /// gains nothing. (Where rows begin within a line there may be one more tile along the axis.)
     pub(super) fn find_shift(&self, updates: f64) -> Option<usize> {
@@ -26,11 +56,12 @@ impl<T: Real> Job<'_, T> {
         self.large && self.stride[2] == 1 && self.out.is_aligned()
     }
 
-    /// Whether rows of a tile, of so many voxels, are written past the caches.
+    /// Whether a tile of so many rows and voxels a row is written past the caches.
     #[inline(always)]
-    pub(super) fn streams(&self, voxels: usize) -> bool {
+    pub(super) fn streams(&self, [_, rows, voxels]: [usize; 3]) -> bool {
+        let run = if self.rows_follow(voxels) { rows * voxels } else { voxels };
         let overwritten = !self.accumulate && !self.cleared;
-        overwritten && self.adjacent() && (self.shift.is_some() || voxels * size_of::<T>() >= LONG_RUN)
+        overwritten && self.adjacent() && (self.shift.is_some() || run * size_of::<T>() >= LONG_RUN)
     }
 
     /// Whether lines of a cleared grid are written past the caches.
@@ -55,8 +86,7 @@ impl<T: Real> Kernel for Stream<'_, '_, T> {
     fn run<S: Simd>(self, simd: S) {
         let Stream { job, start, extent, buffer } = self;
         // Rows that follow each other, in the grid and in the buffer, are one.
-        let follow =
-            job.stride[1] == extent[2] as isize && buffer.is_none_or(|(_, pitch)| pitch[1] == extent[2]);
+        let follow = job.rows_follow(extent[2]) && buffer.is_none_or(|(_, pitch)| pitch[1] == extent[2]);
         let (rows, count) = if follow { (1, extent[1] * extent[2]) } else { (extent[1], extent[2]) };
         let factors = job.unscale().map(|factor| <T::Vector<S>>::splat(simd, factor));
         for z in 0..extent[0] {
@@ -147,7 +177,9 @@ impl<T: Real> Kernel for StreamLines<'_, '_, T> {
                         + start[2];
                     let row = job.out.wrapping_offset(offset);
                     // SAFETY: the voxels of the row between inset and extent lie within the grid.
-                    unsafe { stream_lines(simd, factors, job.unscale(), blocks, sums, [inset[2], extent[2]], row) };
+                    unsafe {
+                        stream_lines(simd, factors, job.unscale(), blocks, sums, [inset[2], extent[2]], row)
+                    };
                 }
             }
         }

@@ -235,6 +235,15 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         let (buffer, _, _) = scratch.parts(rules.support, false);
         let pitch = [sides::<T, LONG>()[1] * sides::<T, LONG>()[2], sides::<T, LONG>()[2]];
         if !PARTS {
+            let mut pitch = pitch;
+            if LONG && !empty && extent[2] < pitch[1] && job.rows_follow(extent[2]) {
+                // Then rows follow each other in the buffer, too, and a plane is written in one run: lines that two rows
+                // share cost more.
+                for row in 1..extent[0] * sides::<T, LONG>()[1] {
+                    buffer.copy_within(row * pitch[1]..row * pitch[1] + extent[2], row * extent[2]);
+                }
+                pitch = pitch.map(|step| step / pitch[1] * extent[2]);
+            }
             let buffer = &buffer[inset[0] * pitch[0] + inset[1] * pitch[1] + inset[2]..];
             let buffer = if empty { None } else { Some((buffer, pitch)) };
             job.write(simd, inside.map(|(start, _)| start), inside.map(|(_, extent)| extent), buffer);
