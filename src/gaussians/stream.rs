@@ -1,4 +1,4 @@
-//! Tiles of a grid that is too large for the caches, written past them: line by line, with what is zero.
+//! Grids too large for the caches, written past them line by line: whole tiles, or of a cleared grid what is not zero.
 
 use crate::simd::{self, Kernel, Mask, Simd, Vector};
 

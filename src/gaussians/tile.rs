@@ -233,48 +233,82 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         }
         scratch.runs = runs;
         let (buffer, _, _) = scratch.parts(rules.support, false);
-        let pitch = [sides::<T, LONG>()[1] * sides::<T, LONG>()[2], sides::<T, LONG>()[2]];
-        if !PARTS {
-            let mut pitch = pitch;
-            if LONG && !empty && extent[2] < pitch[1] && job.rows_follow(extent[2]) {
-                // Then rows follow each other in the buffer, too, and a plane is written in one run: lines that two rows
-                // share cost more.
-                for row in 1..extent[0] * sides::<T, LONG>()[1] {
-                    buffer.copy_within(row * pitch[1]..row * pitch[1] + extent[2], row * extent[2]);
-                }
-                pitch = pitch.map(|step| step / pitch[1] * extent[2]);
-            }
-            let buffer = &buffer[inset[0] * pitch[0] + inset[1] * pitch[1] + inset[2]..];
-            let buffer = if empty { None } else { Some((buffer, pitch)) };
-            job.write(simd, inside.map(|(start, _)| start), inside.map(|(_, extent)| extent), buffer);
-            return;
-        }
         let block = [BZ, BY, <T::Vector<S>>::LANES];
-        if job.streams_lines() {
-            simd::dispatch(
-                S::ISA,
-                StreamLines { job, start, inset, extent, buffer, pitch, block, touched: &touched },
-            );
-            return;
+        if PARTS {
+            write_parts::<S, T, LONG>(simd, job, start, inset, extent, buffer, block, &touched);
+        } else {
+            let [start, extent] = [inside.map(|(start, _)| start), inside.map(|(_, extent)| extent)];
+            write_whole::<S, T, LONG>(simd, job, start, inset, extent, buffer, empty);
         }
-        for z in 0..sides::<T, LONG>()[0] / BZ {
-            for y in 0..sides::<T, LONG>()[1] / BY {
-                let mut blocks = touched[z][y];
-                while blocks != 0 {
-                    let first = blocks.trailing_zeros() as usize;
-                    let count = (blocks >> first).trailing_ones() as usize;
-                    blocks &= blocks + (1 << first);
-                    let low = [z * BZ, y * BY, first * block[2]];
-                    let high = [low[0] + BZ, low[1] + BY, low[2] + count * block[2]];
-                    let low = [0, 1, 2].map(|j| low[j].max(inset[j]));
-                    let size = [0, 1, 2].map(|j| high[j].min(extent[j]).saturating_sub(low[j]));
-                    if size.contains(&0) {
-                        continue;
-                    }
-                    let from = low[0] * pitch[0] + low[1] * pitch[1] + low[2];
-                    let at = [0, 1, 2].map(|j| (start[j] + low[j] as isize) as usize);
-                    job.write(simd, at, size, Some((&buffer[from..], pitch)));
+    }
+}
+
+/// Steps between planes and rows of a tile's buffer.
+const fn pitch<T: Real, const LONG: bool>() -> [usize; 2] {
+    let [_, rows, row] = sides::<T, LONG>();
+    [rows * row, row]
+}
+
+/// Writes a tile, of which voxels `extent` from `start` on lie in the grid, and from `inset` on in the buffer.
+#[inline(always)]
+fn write_whole<S: Simd, T: Real, const LONG: bool>(
+    simd: S,
+    job: &Job<T>,
+    start: [usize; 3],
+    inset: [usize; 3],
+    extent: [usize; 3],
+    buffer: &mut [T],
+    empty: bool,
+) {
+    let mut pitch = pitch::<T, LONG>();
+    if LONG && !empty && extent[2] < pitch[1] && job.rows_follow(extent[2]) {
+        // Then rows follow each other in the buffer, too, and a plane is written in one run: lines that two rows share cost
+        // more.
+        for row in 1..extent[0] * sides::<T, LONG>()[1] {
+            buffer.copy_within(row * pitch[1]..row * pitch[1] + extent[2], row * extent[2]);
+        }
+        pitch = pitch.map(|step| step / pitch[1] * extent[2]);
+    }
+    let buffer = &buffer[inset[0] * pitch[0] + inset[1] * pitch[1] + inset[2]..];
+    job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) });
+}
+
+/// Writes, or adds, the blocks of a tile that have been touched. The grid begins in the tile at `inset` and ends at `extent`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn write_parts<S: Simd, T: Real, const LONG: bool>(
+    simd: S,
+    job: &Job<T>,
+    start: [isize; 3],
+    inset: [usize; 3],
+    extent: [usize; 3],
+    buffer: &[T],
+    block: [usize; 3],
+    touched: &[[u64; 16]; 16],
+) {
+    let pitch = pitch::<T, LONG>();
+    if job.streams_lines() {
+        simd::dispatch(S::ISA, StreamLines { job, start, inset, extent, buffer, pitch, block, touched });
+        return;
+    }
+    for z in 0..sides::<T, LONG>()[0] / block[0] {
+        for y in 0..sides::<T, LONG>()[1] / block[1] {
+            let mut blocks = touched[z][y];
+            while blocks != 0 {
+                let first = blocks.trailing_zeros() as usize;
+                let count = (blocks >> first).trailing_ones() as usize;
+                blocks &= blocks + (1 << first);
+                let low = [z, y, first];
+                let low = [0, 1, 2].map(|j| low[j] * block[j]);
+                let high = [low[0] + block[0], low[1] + block[1], low[2] + count * block[2]];
+                let low = [0, 1, 2].map(|j| low[j].max(inset[j]));
+                let size = [0, 1, 2].map(|j| high[j].min(extent[j]).saturating_sub(low[j]));
+                if size.contains(&0) {
+                    continue;
                 }
+                let from = low[0] * pitch[0] + low[1] * pitch[1] + low[2];
+                let at = [0, 1, 2].map(|j| (start[j] + low[j] as isize) as usize);
+                job.write(simd, at, size, Some((&buffer[from..], pitch)));
             }
         }
     }
