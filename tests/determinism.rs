@@ -114,19 +114,25 @@ where
         Array2::from_shape_fn((count, 3), |(i, _)| random.unit() * if i % 3 == 0 { 45.0 } else { 9.0 });
     let amplitudes = Array1::from_shape_fn(count, |_| random.unit() - 0.3);
     for isa in tiers() {
-        for periodic in [[false; 3], [true, false, true], [true; 3]] {
+        for (periodic, support) in [
+            ([false; 3], Support::Box),
+            ([true, false, true], Support::Ball),
+            ([true; 3], Support::Box),
+            ([true; 3], Support::Ball),
+        ] {
             let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([0.6, 0.5, 0.65])).unwrap();
             let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
             let sum = |threads| {
                 let mut values = Array3::from_elem((40, 51, 99), zero);
                 let grid = Grid::new(&mut values, [0.0; 3], [1.0, 0.9, 0.9]);
-                let sum = SumGaussians::new().periodic(periodic).isa(isa).threads(threads);
-                sum.sum(&gaussians, grid).unwrap();
+                let sum = SumGaussians::new().periodic(periodic).support(support).isa(isa);
+                sum.threads(threads).sum(&gaussians, grid).unwrap();
                 values
             };
             let expected = sum(1);
             for threads in 1..=8 {
-                assert!(sum(threads) == expected, "{isa:?}, {periodic:?}, {threads} threads");
+                let what = format!("{isa:?}, {periodic:?}, {support:?}, {threads} threads");
+                assert!(sum(threads) == expected, "{what}");
             }
         }
     }

@@ -309,27 +309,20 @@ impl Batch {
         f64::factors(simd, &splats, self.lowest[j][i] + (v * S::F64::LANES) as f64)
     }
 
-    /// Squared distances in sigmas at vector `v` of a tile of packs.
+    /// Squared distances in sigmas at vector `v` of a tile of packs, or of the support in a halo tile.
     #[inline(always)]
-    pub(super) fn squares<S: Simd>(
-        &self,
-        simd: S,
-        i: usize,
-        j: usize,
-        axis: &Axis,
-        center: f64,
-        v: usize,
-    ) -> S::F64 {
+    pub(super) fn squares<S: Simd>(&self, simd: S, i: usize, j: usize, axis: &Axis, v: usize) -> S::F64 {
         let splat = |value| S::F64::splat(simd, value);
         let first = self.tile_first(i, j) + (v * S::F64::LANES) as f64;
         // SAFETY: the array holds the lanes of the widest tier.
         let k = unsafe { S::F64::load(simd, super::factors::LANES.as_ptr()) }.add(splat(first));
-        let t = splat(axis.origin).add(k.mul(splat(axis.spacing))).sub(splat(center));
+        let t = splat(axis.origin).add(k.mul(splat(axis.spacing))).sub(splat(self.center[j][i]));
         let t = t.mul(splat(self.inverse[j][i]));
         t.mul(t)
     }
 
-    /// The lattice point of the first voxel of a tile of packs, for the image of centre i that reaches it.
+    /// The lattice point of the first voxel of a tile of packs, for the image of centre i that reaches it; in a halo tile of
+    /// the first that is kept.
     #[inline(always)]
     pub(super) fn tile_first(&self, i: usize, j: usize) -> f64 {
         // Whole numbers, so exact.

@@ -70,6 +70,8 @@ pub(super) trait Real:
         j: usize,
         v: usize,
     ) -> Self::Vector<S>;
+    /// Where vector `v` of a row of eight is at most `most`, of squares in one vector of f64 or in two.
+    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <Self::Vector<S> as Vector>::Mask;
 
     /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
@@ -269,6 +271,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <S::F32 as Vector>::Mask {
+        assert!(S::F32::LANES == 8 && v == 0);
+        S::join(squares[0].le(most), squares[1].le(most))
+    }
+
+    #[inline(always)]
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> S::F32 {
         batch.factor(simd, i, j, v)
     }
@@ -325,6 +333,11 @@ impl Real for f64 {
     #[inline(always)]
     fn line<S: Simd>(simd: S, batch: &Batch, shape: &Splats<S>, i: usize, j: usize, v: usize) -> S::F64 {
         batch.precise(simd, shape, i, j, v)
+    }
+
+    #[inline(always)]
+    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <S::F64 as Vector>::Mask {
+        squares[v].le(most)
     }
 
     #[inline(always)]

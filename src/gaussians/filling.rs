@@ -139,7 +139,7 @@ impl Lines {
             }
             if rules.support == Support::Ball {
                 let (center, sigma) = (bins.center(self.places[i]), bins.sigma(self.places[i]));
-                pack.fill_squares(simd, axes, center, &self.batch, i, ends);
+                pack.fill_squares(simd, axes, &self.batch, i, ends);
                 let middle = [0, 1, 2].map(|j| axes[j].index(center[j]) - self.batch.tile_first(i, j));
                 pack.fill_ball(simd, rules, axes, middle, sigma);
             }

@@ -31,6 +31,7 @@ use super::batch::{self, BATCH, Batch, LEAST_EXPONENT, Place};
 use super::bins::Widths;
 use super::corners::Corners;
 use super::factors::{Real, Splats, power_of_two};
+use super::halo_ball::Kept;
 use super::output::{Clear, Job, Merge};
 use super::sort::MOST_CELLS;
 use super::support::{Axis, Rules};
@@ -55,10 +56,13 @@ const DENSE: f64 = 0.01;
 
 /// The tiles, if the Gaussians are narrow and many.
 pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths) -> Option<Corners> {
-    let plain = rules.support == Support::Box && rules.sampling == Sampling::Point;
     let narrow = widths.most.iter().all(|&reach| (2.0 * reach).floor() < WIDEST as f64);
     let exponent = 0.5 * rules.radius_squared * std::f64::consts::LOG2_E;
-    if !plain || !narrow || exponent > LEAST_EXPONENT || widths.some_are_relative(rules) {
+    if rules.sampling != Sampling::Point
+        || !narrow
+        || exponent > LEAST_EXPONENT
+        || widths.some_are_relative(rules)
+    {
         return None;
     }
     let corners = Corners::new(axes, TILE, WIDEST, MOST_CELLS)?;
@@ -135,18 +139,26 @@ impl<T: Real> Kernel for AddPiece<'_, '_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match self.width {
-            0..=5 => self.sum::<S, 5>(simd),
-            6 => self.sum::<S, 6>(simd),
-            7 => self.sum::<S, 7>(simd),
-            _ => self.sum::<S, WIDEST>(simd),
+        match self.job.rules.support {
+            Support::Box => self.sum_wide::<S, false>(simd),
+            Support::Ball => self.sum_wide::<S, true>(simd),
         }
     }
 }
 
 impl<T: Real> AddPiece<'_, '_, T> {
     #[inline(always)]
-    fn sum<S: Simd, const W: usize>(self, simd: S) {
+    fn sum_wide<S: Simd, const BALL: bool>(self, simd: S) {
+        match self.width {
+            0..=5 => self.sum::<S, 5, BALL>(simd),
+            6 => self.sum::<S, 6, BALL>(simd),
+            7 => self.sum::<S, 7, BALL>(simd),
+            _ => self.sum::<S, WIDEST, BALL>(simd),
+        }
+    }
+
+    #[inline(always)]
+    fn sum<S: Simd, const W: usize, const BALL: bool>(self, simd: S) {
         let AddPiece { job, places, first, buffer, .. } = self;
         let Job { axes, rules, bins, .. } = job;
         assert!(buffer.len() >= PLANES * ROWS * ROW);
@@ -160,6 +172,7 @@ impl<T: Real> AddPiece<'_, '_, T> {
         }
         let scale = power_of_two(job.scale);
         let mut factors = Factors([[[T::ZERO; WIDEST]; 3]; BATCH]);
+        let mut kept = Kept::NONE;
         for start in places.clone().step_by(BATCH) {
             let places = start..places.end.min(start + BATCH);
             if shared.is_none() {
@@ -184,9 +197,15 @@ impl<T: Real> AddPiece<'_, '_, T> {
                 unsafe {
                     let at = buffer.as_mut_ptr().add(at);
                     if W == WIDEST || batch.fits(i, W) {
-                        add::<S, T, W>(simd, &factors.0[i], weight, at);
+                        if BALL {
+                            kept.find::<S, W>(simd, axes, rules, &batch, i);
+                        }
+                        add::<S, T, W, BALL>(simd, &factors.0[i], &kept, weight, at);
                     } else {
-                        add::<S, T, WIDEST>(simd, &factors.0[i], weight, at);
+                        if BALL {
+                            kept.find::<S, WIDEST>(simd, axes, rules, &batch, i);
+                        }
+                        add::<S, T, WIDEST, BALL>(simd, &factors.0[i], &kept, weight, at);
                     }
                 }
             }
@@ -223,9 +242,10 @@ fn make<S: Simd, T: Real>(
 /// # Safety
 /// WIDEST planes, rows and voxels from `buffer` on are in the buffer.
 #[inline(always)]
-unsafe fn add<S: Simd, T: Real, const W: usize>(
+unsafe fn add<S: Simd, T: Real, const W: usize, const BALL: bool>(
     simd: S,
     factors: &[[T; WIDEST]; 3],
+    kept: &Kept,
     weight: T,
     buffer: *mut T,
 ) {
@@ -234,6 +254,7 @@ unsafe fn add<S: Simd, T: Real, const W: usize>(
     assert!(vectors <= 2 && WIDEST.is_multiple_of(lanes));
     let weight = <T::Vector<S>>::splat(simd, weight);
     let mut x = [weight; 2];
+    let squares = kept.squares(simd);
     for v in 0..vectors {
         // SAFETY: a vector of the WIDEST factors.
         x[v] = unsafe { <T::Vector<S>>::load(simd, factors[2].as_ptr().add(v * lanes)) }.mul(weight);
@@ -250,7 +271,14 @@ unsafe fn add<S: Simd, T: Real, const W: usize>(
                 // SAFETY: plane z < WIDEST, row y < WIDEST, and whole vectors of WIDEST voxels.
                 unsafe {
                     let at = buffer.add((z * ROWS + y) * ROW + v * lanes);
-                    products[v].mul_add(factor, <T::Vector<S>>::load(simd, at)).store(at);
+                    let sum = <T::Vector<S>>::load(simd, at);
+                    let sum = if BALL {
+                        let mask = T::at_most::<S>(squares, kept.most(simd, z, y), v);
+                        products[v].mul_add_where(mask, factor, sum)
+                    } else {
+                        products[v].mul_add(factor, sum)
+                    };
+                    sum.store(at);
                 }
             }
         }

@@ -14,6 +14,7 @@ mod corners;
 mod factors;
 mod filling;
 mod halo;
+mod halo_ball;
 mod input;
 mod lattice;
 mod limits;

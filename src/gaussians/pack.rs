@@ -201,7 +201,6 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
         &mut self,
         simd: S,
         axes: &[Axis; 3],
-        center: [f64; 3],
         batch: &Batch,
         i: usize,
         ends: [(usize, usize); 3],
@@ -211,7 +210,7 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
             let layers = ends[j].0 / side..(ends[j].1 - 1) / side + 1;
             let row = self.ball.row(j).as_mut_ptr();
             for v in layers.start * side / lanes..(layers.end * side).div_ceil(lanes) {
-                let squares = batch.squares(simd, i, j, &axes[j], center[j], v);
+                let squares = batch.squares(simd, i, j, &axes[j], v);
                 // SAFETY: a vector within the row.
                 unsafe { squares.store(row.add(v * lanes)) };
             }

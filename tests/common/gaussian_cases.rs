@@ -33,7 +33,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Narrow boxes, so many that they are summed in tiles with halos: more than one centre in fifty voxels, with
+    /// Narrow Gaussians, so many that they are summed in tiles with halos: more than one centre in fifty voxels, with
     /// room for tiles that hang over the grid.
     pub fn random_narrow(random: &mut Random) -> Case {
         let mut case = Case::random(random);
@@ -42,7 +42,6 @@ impl Case {
             let longest = if random.chance(0.3) { 70 } else { 20 };
             1 + random.below(longest)
         });
-        definition.support = Support::Box;
         definition.sampling = Sampling::Point;
         case.eps = random.pick(&[1e-6, 1e-6, 1e-3, 0.5, 1e-12, 1e-20, 0.0]);
         let machine = if case.wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
