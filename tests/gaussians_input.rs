@@ -311,6 +311,51 @@ fn zeros_are_positive() {
     }
 }
 
+/// What no Gaussian reaches keeps its bits, and so its sign, wherever it lies.
+#[test]
+fn accumulating_leaves_negative_zeros_alone() {
+    // The last are summed in halo tiles.
+    for (count, sigma) in [(40, 1.0), (30_000, 0.6)] {
+        let place = |i: usize, axis: usize| (i * [37, 101, 59][axis] % 1009) as f64 / 1009.0 * 20.0;
+        let centers = Array2::from_shape_fn((count, 3), |(i, axis)| place(i, axis));
+        let gaussians = Gaussians::new(centers.view(), Sigmas::One(sigma)).unwrap();
+        for (isa, support) in Isa::supported().flat_map(|isa| [(isa, Support::Box), (isa, Support::Ball)]) {
+            let mut first = None;
+            for (lead, step) in [(0, 1), (1, 1), (6, 1), (0, 2)] {
+                let mut memory = Array3::<f32>::from_elem((40, 37, 2 * 53), -0.0);
+                let grid = memory.slice_mut(s![.., .., lead..lead + 45 * step; step]);
+                let sum = SumGaussians::new().isa(isa).support(support).accumulate(true);
+                sum.sum(&gaussians, Grid::new(grid, ORIGIN, SPACING)).unwrap();
+                assert!(memory.iter().any(|&v| v > 0.1));
+                assert!(memory.iter().all(|v| *v != 0.0 || v.is_sign_negative()), "{}", isa.name());
+                let grid = memory.slice(s![.., .., lead..lead + 45 * step; step]).to_owned();
+                assert_eq!(*first.get_or_insert_with(|| grid.clone()), grid, "{}, {lead}", isa.name());
+            }
+        }
+    }
+}
+
+/// The stride of an axis of one voxel addresses nothing, and decides nothing.
+#[test]
+fn strides_of_single_voxels_do_not_matter() {
+    let centers = Array2::from_shape_fn((50, 3), |(i, axis)| [0.3, -0.7, 4.3 * i as f64][axis]);
+    let amplitudes = Array1::from_elem(50, 1.7);
+    let gaussians = Gaussians::new(centers.view(), Sigmas::One(1.5)).unwrap();
+    let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
+    for isa in Isa::supported() {
+        let sums = [[600, 200, 1], [200, 600, 1], [0, 0, 1]].map(|stride| {
+            let mut values = vec![0.0f32; 200];
+            let to = values.as_mut_ptr().cast();
+            // SAFETY: the grid is the only user of the values.
+            let grid =
+                unsafe { VolumeMut::from_raw_parts(to, [1, 1, 200], stride, ElementType::F32, "grid") };
+            SumGaussians::new().isa(isa).sum(&gaussians, Grid::new(grid.unwrap(), ORIGIN, SPACING)).unwrap();
+            values
+        });
+        assert!(sums[0] == sums[1] && sums[0] == sums[2], "{}", isa.name());
+    }
+}
+
 #[test]
 fn progress_rises_and_can_cancel() {
     let centers = Array2::from_shape_fn((20_000, 3), |(i, axis)| ((i * (axis + 7)) % 97) as f64);

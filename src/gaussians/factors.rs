@@ -33,7 +33,11 @@ pub(super) struct Profile {
 
 /// The element of a grid: what f32 and f64 do differently.
 pub(super) trait Real:
-    Element + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+    Element
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
 {
     /// This type's vectors in a tier.
     type Vector<S: Simd>: Vector<Simd = S, Elem = Self>;

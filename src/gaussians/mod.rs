@@ -281,9 +281,11 @@ impl<'a> SumGaussians<'a> {
         threads: usize,
     ) -> Result<(), Error> {
         let (shape, stride) = (grid.values.shape(), grid.values.stride());
-        // A Gaussian's axes can be exchanged, so that rows always run along the smallest stride.
+        // A Gaussian's axes can be exchanged, so that rows always run along the smallest stride. (Those of axes of one voxel
+        // mean nothing.)
         let mut order = [0, 1, 2];
-        order.sort_by_key(|&axis| (shape[axis] > 1, std::cmp::Reverse(stride[axis].unsigned_abs())));
+        order
+            .sort_by_key(|&axis| (shape[axis] > 1).then_some(std::cmp::Reverse(stride[axis].unsigned_abs())));
         let axes = order
             .map(|axis| Axis::new(shape[axis], grid.origin[axis], grid.spacing[axis], self.periodic[axis]));
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);

@@ -94,7 +94,7 @@ impl<T: Real> Job<'_, T> {
                             // (Half of the rows of touched blocks are zero where supports are narrow. Memory that is not
                             // in the caches costs more than to find out.)
                             let before = if self.accumulate { <T::Vector<S>>::load(simd, to) } else { zero };
-                            sum.add(before).store(to);
+                            before.sub(zero.sub(sum)).store(to);
                         }
                     }
                     x += lanes;
@@ -104,7 +104,8 @@ impl<T: Real> Job<'_, T> {
                     unsafe {
                         let to = row.offset(x as isize * step);
                         let sum = sum * unscale * more;
-                        *to = sum + if self.accumulate { *to } else { T::ZERO };
+                        let before = if self.accumulate { *to } else { T::ZERO };
+                        *to = before - (T::ZERO - sum);
                     }
                 }
             }
@@ -147,7 +148,7 @@ impl<T: Real> Job<'_, T> {
         let lanes = <T::Vector<S>>::LANES;
         // (Halo tiles are not for peaks so high that the second is not 1.)
         let [unscale, _] = self.unscale();
-        let factor = <T::Vector<S>>::splat(simd, unscale);
+        let (factor, zero) = (<T::Vector<S>>::splat(simd, unscale), <T::Vector<S>>::splat(simd, T::ZERO));
         let offset = z as isize * self.stride[0] + y as isize * self.stride[1] + x as isize * self.stride[2];
         let mut i = 0;
         // SAFETY: the caller's promise; a vector ends within the row.
@@ -155,12 +156,13 @@ impl<T: Real> Job<'_, T> {
             let row = self.out.offset(offset);
             while self.stride[2] == 1 && i + lanes <= sums.len() {
                 let sum = <T::Vector<S>>::load(simd, sums.as_ptr().add(i));
-                sum.mul(factor).add(<T::Vector<S>>::load(simd, row.add(i))).store(row.add(i));
+                let before = <T::Vector<S>>::load(simd, row.add(i));
+                before.sub(zero.sub(sum.mul(factor))).store(row.add(i));
                 i += lanes;
             }
             while i < sums.len() {
                 let to = row.offset(i as isize * self.stride[2]);
-                *to = *to + *sums.get_unchecked(i) * unscale;
+                *to = *to - (T::ZERO - *sums.get_unchecked(i) * unscale);
                 i += 1;
             }
         }
