@@ -114,13 +114,14 @@ where
         Array2::from_shape_fn((count, 3), |(i, _)| random.unit() * if i % 3 == 0 { 45.0 } else { 9.0 });
     let amplitudes = Array1::from_shape_fn(count, |_| random.unit() - 0.3);
     for isa in tiers() {
-        for (periodic, support) in [
-            ([false; 3], Support::Box),
-            ([true, false, true], Support::Ball),
-            ([true; 3], Support::Box),
-            ([true; 3], Support::Ball),
+        for (periodic, support, sigma) in [
+            ([false; 3], Support::Box, 0.6),
+            ([true, false, true], Support::Ball, 0.6),
+            ([true; 3], Support::Box, 0.6),
+            ([true; 3], Support::Ball, 1.2),
         ] {
-            let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([0.6, 0.5, 0.65])).unwrap();
+            let sigmas = Sigmas::PerAxis([sigma, sigma - 0.1, sigma + 0.05]);
+            let gaussians = Gaussians::new(centers.view(), sigmas).unwrap();
             let gaussians = gaussians.amplitudes(amplitudes.view()).unwrap();
             let sum = |threads| {
                 let mut values = Array3::from_elem((40, 51, 99), zero);

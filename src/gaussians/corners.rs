@@ -20,6 +20,8 @@ pub(super) struct Corners {
     pub numbers: [Vec<u32>; 3],
     /// Where tiles begin, counted from `first`; one more at the end.
     starts: [Vec<usize>; 3],
+    /// The most voxels of a support.
+    pub width: usize,
     /// Cells of a tile.
     pub cells_a_tile: usize,
     periodic: [bool; 3],
@@ -57,7 +59,15 @@ impl Corners {
             numbers
         });
         let periodic = axes.map(|axis| axis.periodic);
-        Some(Corners { count, first: before.map(|n| -(n as f64)), numbers, starts, cells_a_tile, periodic })
+        Some(Corners {
+            width,
+            count,
+            first: before.map(|n| -(n as f64)),
+            numbers,
+            starts,
+            cells_a_tile,
+            periodic,
+        })
     }
 
     /// The number of cells.

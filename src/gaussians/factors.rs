@@ -11,6 +11,7 @@ use crate::simd::{Simd, Vector};
 use crate::volume::Element;
 
 use super::batch::Batch;
+use super::halo::MOST_VECTORS;
 use super::voxel::{Means, Way};
 
 /// log2(e) − its f64.
@@ -74,8 +75,12 @@ pub(super) trait Real:
         j: usize,
         v: usize,
     ) -> Self::Vector<S>;
-    /// Where vector `v` of a row of eight is at most `most`, of squares in one vector of f64 or in two.
-    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <Self::Vector<S> as Vector>::Mask;
+    /// Where vector `v` of a row is at most `most`, of squares in vectors of f64.
+    fn at_most<S: Simd>(
+        squares: &[S::F64; MOST_VECTORS],
+        most: S::F64,
+        v: usize,
+    ) -> <Self::Vector<S> as Vector>::Mask;
 
     /// Vector `v` of the factors of Gaussian i of a batch along axis j of a tile of packs. Only for f32.
     fn line_factor<S: Simd>(simd: S, batch: &Batch, i: usize, j: usize, v: usize) -> Self::Vector<S>;
@@ -275,9 +280,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <S::F32 as Vector>::Mask {
-        assert!(S::F32::LANES == 8 && v == 0);
-        S::join(squares[0].le(most), squares[1].le(most))
+    fn at_most<S: Simd>(
+        squares: &[S::F64; MOST_VECTORS],
+        most: S::F64,
+        v: usize,
+    ) -> <S::F32 as Vector>::Mask {
+        S::join(squares[2 * v].le(most), squares[2 * v + 1].le(most))
     }
 
     #[inline(always)]
@@ -340,7 +348,11 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn at_most<S: Simd>(squares: [S::F64; 2], most: S::F64, v: usize) -> <S::F64 as Vector>::Mask {
+    fn at_most<S: Simd>(
+        squares: &[S::F64; MOST_VECTORS],
+        most: S::F64,
+        v: usize,
+    ) -> <S::F64 as Vector>::Mask {
         squares[v].le(most)
     }
 

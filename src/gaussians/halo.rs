@@ -37,37 +37,50 @@ use super::sort::MOST_CELLS;
 use super::support::{Axis, Rules};
 use super::{Sampling, Support};
 
-/// The widest support, in voxels.
-pub(super) const WIDEST: usize = 8;
+/// The widest supports, in voxels, of boxes and of balls. (Wider ones come with tiles of their own.)
+const WIDEST: [usize; 2] = [8, 16];
 
-/// Lower corners in a tile, along each axis.
-const TILE: [usize; 3] = [16, 16, 32];
+/// Lower corners in a tile for supports of up to H voxels, along each axis. Tiles that are as equal as can be have at least
+/// half of them, and no fewer than H: then only neighbours meet.
+const fn tile(h: usize) -> [usize; 3] {
+    if h == 8 { [16, 16, 32] } else { [32; 3] }
+}
 
-/// The buffer: a corner may lie one further up, where rounding put a lattice point out of the support.
-const PLANES: usize = TILE[0] + WIDEST;
-const ROWS: usize = TILE[1] + WIDEST;
-const ROW: usize = TILE[2] + WIDEST;
+/// The planes, rows and voxels of the buffer: a corner may lie one further up, where rounding put a lattice point out of
+/// the support.
+const fn buffer(h: usize) -> [usize; 3] {
+    let [z, y, x] = tile(h);
+    [z + h, y + h, x + h]
+}
+
+/// Vectors of the widest row, of which the narrowest have four lanes.
+pub(super) const MOST_VECTORS: usize = 4;
 
 /// Gaussians of a piece: larger tiles are shared between threads.
 const PIECE: usize = 8192;
 
-/// Centres a voxel from which clearing and merging buffers pay.
-const DENSE: f64 = 0.01;
+/// Centres a voxel from which clearing and merging buffers pay, on grids in the caches and on larger ones: boxes on f32 grids,
+/// and others, which take longer by tiles. Measured on Zen 4.
+const DENSE: [[f64; 2]; 2] = [[0.015, 0.05], [0.01, 0.02]];
 
 /// The tiles, if the Gaussians are narrow and many.
-pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths) -> Option<Corners> {
-    let narrow = widths.most.iter().all(|&reach| (2.0 * reach).floor() < WIDEST as f64);
+pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths, large: bool) -> Option<Corners> {
+    let all_within = |width: usize| widths.most.iter().all(|&reach| (2.0 * reach).floor() < width as f64);
+    let width = match rules.support {
+        _ if all_within(WIDEST[0]) => WIDEST[0],
+        // Each takes as long as the widest.
+        Support::Ball if all_within(WIDEST[1]) && widths.least.iter().all(|&reach| reach > 3.5) => WIDEST[1],
+        _ => return None,
+    };
     let exponent = 0.5 * rules.radius_squared * std::f64::consts::LOG2_E;
-    if rules.sampling != Sampling::Point
-        || !narrow
-        || exponent > LEAST_EXPONENT
-        || widths.some_are_relative(rules)
-    {
+    if rules.sampling != Sampling::Point || exponent > LEAST_EXPONENT || widths.some_are_relative(rules) {
         return None;
     }
-    let corners = Corners::new(axes, TILE, WIDEST, MOST_CELLS)?;
-    let room = (corners.count.iter().product::<usize>() * TILE.iter().product::<usize>()) as f64;
-    (widths.count as f64 >= DENSE * room).then_some(corners)
+    let corners = Corners::new(axes, tile(width), width, MOST_CELLS)?;
+    let room = (corners.count.iter().product::<usize>() * tile(width).iter().product::<usize>()) as f64;
+    let others = rules.support == Support::Ball || T::TYPE != ElementType::F32;
+    let dense = DENSE[usize::from(others)][usize::from(large)];
+    (widths.count as f64 >= dense * room).then_some(corners)
 }
 
 /// Some Gaussians of a tile.
@@ -78,6 +91,21 @@ struct Piece {
 
 /// The whole sum.
 pub(super) fn sum<T: Real>(
+    job: &Job<T>,
+    corners: &Corners,
+    isa: Isa,
+    threads: usize,
+    reporter: &mut Reporter,
+    span: [f64; 2],
+) -> Result<(), Error> {
+    if corners.width == WIDEST[0] {
+        sum_wide::<T, { WIDEST[0] }>(job, corners, isa, threads, reporter, span)
+    } else {
+        sum_wide::<T, { WIDEST[1] }>(job, corners, isa, threads, reporter, span)
+    }
+}
+
+fn sum_wide<T: Real, const H: usize>(
     job: &Job<T>,
     corners: &Corners,
     isa: Isa,
@@ -102,9 +130,10 @@ pub(super) fn sum<T: Real>(
         }
         pieces_of[tile] = first..pieces.len();
     }
+    let [_, rows, row] = buffer(H);
     let turns = Turns::new(pieces.len());
     let width = job.bins.width();
-    let scratch = || scratch::Scratch::<T>::new(PLANES * ROWS * ROW);
+    let scratch = || scratch::Scratch::<T>::new(buffer(H).iter().product());
     let clear = |z| simd::dispatch(isa, Clear { job, planes: z..z + 1 });
     Tasks { threads, count: pieces.len(), reporter, span }.run_after(planes, clear, scratch, |scratch, i| {
         let over = turns.over(i);
@@ -112,19 +141,19 @@ pub(super) fn sum<T: Real>(
         let at = corners.tile(*tile);
         let ranges = [0, 1, 2].map(|j| corners.range(j, at[j]));
         let first = ranges.map(|range| range.0);
-        simd::dispatch(isa, AddPiece { job, places: places.clone(), first, width, buffer });
+        simd::dispatch(isa, AddPiece::<T, H> { job, places: places.clone(), first, width, buffer });
         for neighbor in corners.neighbors(*tile) {
             let Range { start, end } = pieces_of[neighbor];
             (start..end.min(i)).for_each(|earlier| turns.wait_for(earlier));
         }
-        let extent = ranges.map(|range| range.1 + WIDEST - 1);
-        simd::dispatch(isa, Merge { job, buffer, first, extent, pitch: [ROWS * ROW, ROW] });
+        let extent = ranges.map(|range| range.1 + H - 1);
+        simd::dispatch(isa, Merge { job, buffer, first, extent, pitch: [rows * row, row] });
         drop(over);
     })
 }
 
 /// The sum over a piece, in the shell of a tier.
-struct AddPiece<'a, 'b, T> {
+struct AddPiece<'a, 'b, T, const H: usize> {
     job: &'a Job<'b, T>,
     places: Range<usize>,
     /// The tile's first corner.
@@ -134,26 +163,29 @@ struct AddPiece<'a, 'b, T> {
     buffer: &'a mut [T],
 }
 
-impl<T: Real> Kernel for AddPiece<'_, '_, T> {
+impl<T: Real, const H: usize> Kernel for AddPiece<'_, '_, T, H> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match self.job.rules.support {
-            Support::Box => self.sum_wide::<S, false>(simd),
-            Support::Ball => self.sum_wide::<S, true>(simd),
+        match (H, self.job.rules.support) {
+            (8, Support::Box) => self.sum_wide::<S, 5, 6, 7, false>(simd),
+            (8, Support::Ball) => self.sum_wide::<S, 5, 6, 7, true>(simd),
+            (_, Support::Box) => unreachable!("boxes are narrow"),
+            (_, Support::Ball) => self.sum_wide::<S, 10, 12, 14, true>(simd),
         }
     }
 }
 
-impl<T: Real> AddPiece<'_, '_, T> {
+impl<T: Real, const H: usize> AddPiece<'_, '_, T, H> {
+    /// For supports of up to A, B, C or H voxels.
     #[inline(always)]
-    fn sum_wide<S: Simd, const BALL: bool>(self, simd: S) {
+    fn sum_wide<S: Simd, const A: usize, const B: usize, const C: usize, const BALL: bool>(self, simd: S) {
         match self.width {
-            0..=5 => self.sum::<S, 5, BALL>(simd),
-            6 => self.sum::<S, 6, BALL>(simd),
-            7 => self.sum::<S, 7, BALL>(simd),
-            _ => self.sum::<S, WIDEST, BALL>(simd),
+            width if width <= A => self.sum::<S, A, BALL>(simd),
+            width if width <= B => self.sum::<S, B, BALL>(simd),
+            width if width <= C => self.sum::<S, C, BALL>(simd),
+            _ => self.sum::<S, H, BALL>(simd),
         }
     }
 
@@ -161,9 +193,10 @@ impl<T: Real> AddPiece<'_, '_, T> {
     fn sum<S: Simd, const W: usize, const BALL: bool>(self, simd: S) {
         let AddPiece { job, places, first, buffer, .. } = self;
         let Job { axes, rules, bins, .. } = job;
-        assert!(buffer.len() >= PLANES * ROWS * ROW);
+        let [planes, rows, row] = self::buffer(H);
+        assert!(W <= H && buffer.len() >= planes * rows * row);
         buffer.fill(T::ZERO);
-        let tile = Place { first, last: TILE, pitch: [ROWS * ROW, ROW, 1] };
+        let tile = Place { first, last: tile(H), pitch: [rows * row, row, 1] };
         let mut batch = Batch::new();
         let shared = bins.shared_sigma();
         let mut shapes = batch::shapes(simd, axes, rules, shared.unwrap_or([1.0; 3]));
@@ -171,8 +204,8 @@ impl<T: Real> AddPiece<'_, '_, T> {
             (0..BATCH).for_each(|i| batch.set_sigma(i, axes, rules, sigma));
         }
         let scale = power_of_two(job.scale);
-        let mut factors = Factors([[[T::ZERO; WIDEST]; 3]; BATCH]);
-        let mut kept = Kept::NONE;
+        let mut factors = Factors([[[T::ZERO; H]; 3]; BATCH]);
+        let mut kept = Kept::<H>::NONE;
         for start in places.clone().step_by(BATCH) {
             let places = start..places.end.min(start + BATCH);
             if shared.is_none() {
@@ -185,7 +218,7 @@ impl<T: Real> AddPiece<'_, '_, T> {
                 if shared.is_none() && size_of::<T>() == 8 {
                     shapes = batch::shapes(simd, axes, rules, bins.sigma(place));
                 }
-                make::<S, T>(simd, &batch, &shapes, i, &mut factors.0[i]);
+                make::<S, T, H>(simd, &batch, &shapes, i, &mut factors.0[i]);
             }
             for (i, place) in places.enumerate() {
                 let Some(at) = batch.offset(i) else {
@@ -193,19 +226,19 @@ impl<T: Real> AddPiece<'_, '_, T> {
                     continue;
                 };
                 let weight = T::from_f64((bins.weight(place) * scale).clamp(-T::MAX, T::MAX));
-                // SAFETY: the corner was found to be at most TILE, and the buffer has WIDEST more each way.
+                // SAFETY: the corner was found to be at most a tile's side, and the buffer has H more each way.
                 unsafe {
                     let at = buffer.as_mut_ptr().add(at);
-                    if W == WIDEST || batch.fits(i, W) {
+                    if W == H || batch.fits(i, W) {
                         if BALL {
                             kept.find::<S, W>(simd, axes, rules, &batch, i);
                         }
-                        add::<S, T, W, BALL>(simd, &factors.0[i], &kept, weight, at);
+                        add::<S, T, H, W, BALL>(simd, &factors.0[i], &kept, weight, at);
                     } else {
                         if BALL {
-                            kept.find::<S, WIDEST>(simd, axes, rules, &batch, i);
+                            kept.find::<S, H>(simd, axes, rules, &batch, i);
                         }
-                        add::<S, T, WIDEST, BALL>(simd, &factors.0[i], &kept, weight, at);
+                        add::<S, T, H, H, BALL>(simd, &factors.0[i], &kept, weight, at);
                     }
                 }
             }
@@ -215,23 +248,23 @@ impl<T: Real> AddPiece<'_, '_, T> {
 
 /// The factors of a batch along the three axes.
 #[repr(C, align(64))]
-struct Factors<T>([[[T; WIDEST]; 3]; BATCH]);
+struct Factors<T, const H: usize>([[[T; H]; 3]; BATCH]);
 
 /// Makes the factors of Gaussian i of a batch.
 #[inline(always)]
-fn make<S: Simd, T: Real>(
+fn make<S: Simd, T: Real, const H: usize>(
     simd: S,
     batch: &Batch,
     shapes: &[Splats<S>; 3],
     i: usize,
-    factors: &mut [[T; WIDEST]; 3],
+    factors: &mut [[T; H]; 3],
 ) {
     let lanes = <T::Vector<S>>::LANES;
-    assert!(WIDEST.is_multiple_of(lanes));
+    assert!(H.is_multiple_of(lanes));
     for j in 0..3 {
-        for v in 0..WIDEST / lanes {
+        for v in 0..H / lanes {
             let line = T::line(simd, batch, &shapes[j], i, j, v);
-            // SAFETY: a vector of the WIDEST factors.
+            // SAFETY: a vector of the H factors.
             unsafe { line.store(factors[j].as_mut_ptr().add(v * lanes)) };
         }
     }
@@ -240,23 +273,24 @@ fn make<S: Simd, T: Real>(
 /// Adds one Gaussian to the buffer, from its corner on.
 ///
 /// # Safety
-/// WIDEST planes, rows and voxels from `buffer` on are in the buffer.
+/// H planes, rows and voxels from `buffer` on are in the buffer.
 #[inline(always)]
-unsafe fn add<S: Simd, T: Real, const W: usize, const BALL: bool>(
+unsafe fn add<S: Simd, T: Real, const H: usize, const W: usize, const BALL: bool>(
     simd: S,
-    factors: &[[T; WIDEST]; 3],
-    kept: &Kept,
+    factors: &[[T; H]; 3],
+    kept: &Kept<H>,
     weight: T,
     buffer: *mut T,
 ) {
     let lanes = <T::Vector<S>>::LANES;
     let vectors = W.div_ceil(lanes);
-    assert!(vectors <= 2 && WIDEST.is_multiple_of(lanes));
+    let [_, rows, row] = self::buffer(H);
+    assert!(vectors <= MOST_VECTORS && H.is_multiple_of(lanes));
     let weight = <T::Vector<S>>::splat(simd, weight);
-    let mut x = [weight; 2];
+    let mut x = [weight; MOST_VECTORS];
     let squares = kept.squares(simd);
     for v in 0..vectors {
-        // SAFETY: a vector of the WIDEST factors.
+        // SAFETY: a vector of the H factors.
         x[v] = unsafe { <T::Vector<S>>::load(simd, factors[2].as_ptr().add(v * lanes)) }.mul(weight);
     }
     for z in 0..W {
@@ -268,12 +302,12 @@ unsafe fn add<S: Simd, T: Real, const W: usize, const BALL: bool>(
         for y in 0..W {
             let factor = <T::Vector<S>>::splat(simd, factors[1][y]);
             for v in 0..vectors {
-                // SAFETY: plane z < WIDEST, row y < WIDEST, and whole vectors of WIDEST voxels.
+                // SAFETY: plane z < H, row y < H, and whole vectors of H voxels.
                 unsafe {
-                    let at = buffer.add((z * ROWS + y) * ROW + v * lanes);
+                    let at = buffer.add((z * rows + y) * row + v * lanes);
                     let sum = <T::Vector<S>>::load(simd, at);
                     let sum = if BALL {
-                        let mask = T::at_most::<S>(squares, kept.most(simd, z, y), v);
+                        let mask = T::at_most::<S>(&squares, kept.most(simd, z, y), v);
                         products[v].mul_add_where(mask, factor, sum)
                     } else {
                         products[v].mul_add(factor, sum)

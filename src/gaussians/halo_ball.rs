@@ -7,20 +7,20 @@
 use crate::simd::{Simd, Vector};
 
 use super::batch::Batch;
-use super::halo::WIDEST;
+use super::halo::MOST_VECTORS;
 use super::support::{Axis, Rules};
 
 /// What one Gaussian keeps.
 #[repr(C, align(64))]
-pub(super) struct Kept {
+pub(super) struct Kept<const H: usize> {
     /// Squared distances in sigmas along x.
-    squares: [f64; WIDEST],
+    squares: [f64; H],
     /// The largest of them that each row keeps.
-    most: [[f64; WIDEST]; WIDEST],
+    most: [[f64; H]; H],
 }
 
-impl Kept {
-    pub(super) const NONE: Kept = Kept { squares: [0.0; WIDEST], most: [[0.0; WIDEST]; WIDEST] };
+impl<const H: usize> Kept<H> {
+    pub(super) const NONE: Self = Kept { squares: [0.0; H], most: [[0.0; H]; H] };
 
     /// For the first W planes and rows of Gaussian i of a batch.
     #[inline(always)]
@@ -33,12 +33,12 @@ impl Kept {
         i: usize,
     ) {
         let lanes = S::F64::LANES;
-        assert!(W <= WIDEST && WIDEST.is_multiple_of(lanes));
+        assert!(W <= H && H.is_multiple_of(lanes));
         let squares = |j: usize, v: usize| batch.squares(simd, i, j, &axes[j], v);
         let limit = S::F64::splat(simd, rules.radius_squared);
-        let mut planes = [0.0; WIDEST];
-        for v in 0..WIDEST / lanes {
-            // SAFETY: vectors of the WIDEST squares.
+        let mut planes = [0.0; H];
+        for v in 0..H / lanes {
+            // SAFETY: vectors of the H squares.
             unsafe {
                 limit.sub(squares(0, v)).store(planes.as_mut_ptr().add(v * lanes));
                 squares(2, v).store(self.squares.as_mut_ptr().add(v * lanes));
@@ -48,19 +48,23 @@ impl Kept {
             let rows = squares(1, v);
             for z in 0..W {
                 let most = S::F64::splat(simd, planes[z]).sub(rows);
-                // SAFETY: a vector of the WIDEST rows.
+                // SAFETY: a vector of the H rows.
                 unsafe { most.store(self.most[z].as_mut_ptr().add(v * lanes)) };
             }
         }
     }
 
-    /// The squares along x, in one vector or in two.
+    /// The squares along x, in as many vectors as it takes.
     #[inline(always)]
-    pub(super) fn squares<S: Simd>(&self, simd: S) -> [S::F64; 2] {
+    pub(super) fn squares<S: Simd>(&self, simd: S) -> [S::F64; MOST_VECTORS] {
         let lanes = S::F64::LANES;
-        assert!(WIDEST == lanes || WIDEST == 2 * lanes);
-        // SAFETY: vectors of the WIDEST squares.
-        [0, WIDEST - lanes].map(|at| unsafe { S::F64::load(simd, self.squares.as_ptr().add(at)) })
+        assert!(H.is_multiple_of(lanes) && H / lanes <= MOST_VECTORS);
+        let mut squares = [S::F64::splat(simd, 0.0); MOST_VECTORS];
+        for v in 0..H / lanes {
+            // SAFETY: a vector of the H squares.
+            squares[v] = unsafe { S::F64::load(simd, self.squares.as_ptr().add(v * lanes)) };
+        }
+        squares
     }
 
     /// The largest square that a row keeps.

@@ -291,9 +291,10 @@ impl<'a> SumGaussians<'a> {
         let rules = Rules::new(self.normalization, self.support, self.sampling, eps);
         let mut reporter = Reporter::new(self.progress);
         let voxels = axes.iter().map(|axis| axis.n as f64).product::<f64>();
+        let large = voxels * size_of::<T>() as f64 > LARGE_GRID;
         let bins =
             Bins::new(gaussians, &axes, &rules, order, isa, threads, &mut reporter, [0.0, 0.1], |widths| {
-                halo::plan::<T>(&axes, &rules, widths)
+                halo::plan::<T>(&axes, &rules, widths, large)
             })?;
 
         let mut job = Job {
@@ -305,7 +306,7 @@ impl<'a> SumGaussians<'a> {
             stride: order.map(|axis| stride[axis]),
             accumulate: self.accumulate,
             cleared: false,
-            large: voxels * size_of::<T>() as f64 > LARGE_GRID,
+            large,
             shift: None,
             lines: false,
             scale: T::scale(bins.peak),

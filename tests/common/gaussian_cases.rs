@@ -34,7 +34,7 @@ pub struct Case {
 
 impl Case {
     /// Narrow Gaussians, so many that they are summed in tiles with halos: more than one centre in fifty voxels, with
-    /// room for tiles that hang over the grid.
+    /// room for tiles that hang over the grid. Some balls are wider, and in larger tiles.
     pub fn random_narrow(random: &mut Random) -> Case {
         let mut case = Case::random(random);
         let definition = &mut case.definition;
@@ -47,15 +47,20 @@ impl Case {
         let machine = if case.wide_grid { f64::EPSILON } else { f64::from(f32::EPSILON) };
         definition.eps = if case.eps == 0.0 { machine } else { case.eps };
         let (shape, spacing, origin) = (definition.shape, definition.spacing, definition.origin);
+        let wider = definition.support == Support::Ball && random.chance(0.6);
+        let (halo, tile) = if wider { (16, 32) } else { (8, 16) };
         let padded: f64 = (0..3)
-            .map(|axis| ((shape[axis] + 8).div_ceil(16) * 16) as f64)
+            .map(|axis| ((shape[axis] + halo).div_ceil(tile) * tile) as f64)
             .product::<f64>()
             .max(f64::from(random.pick(&[16384.0f32, 50000.0])));
         let count = (padded * random.uniform(0.02, 0.04)).min(4000.0) as usize;
         let radius = (-2.0 * definition.eps.ln()).sqrt();
         // Some reach exactly a half or a whole number of voxels, some hardly anything.
-        let widths = [0; 3].map(|_| {
-            if random.chance(0.2) { random.pick(&[1.0, 3.0, 6.0, 7.0]) } else { random.uniform(0.1, 7.9) }
+        let widths = [0; 3].map(|_| match (wider, random.chance(0.2)) {
+            (false, true) => random.pick(&[1.0, 3.0, 6.0, 7.0]),
+            (false, false) => random.uniform(0.1, 7.9),
+            (true, true) => random.pick(&[8.0, 10.0, 13.0, 15.0]),
+            (true, false) => random.uniform(7.1, 15.9),
         });
         let share = random.uniform(0.1, 1.0);
         let per_axis = matches!(case.layout, SigmaLayout::PerAxis | SigmaLayout::PerCenterAndAxis);
@@ -69,6 +74,7 @@ impl Case {
                 });
                 let part = match case.layout {
                     SigmaLayout::One | SigmaLayout::PerAxis => 1.0,
+                    _ if wider => random.uniform(0.7, 1.0),
                     _ => random.uniform(0.1, 1.0),
                 };
                 let sigma = [0, 1, 2].map(|axis| {
