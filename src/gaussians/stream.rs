@@ -24,16 +24,20 @@ impl<T: Real> Job<'_, T> {
     /// Measured, on Zen 4; see benches/NOTES.md. Ordinary tiles cost the more the more of their rows begin or end within a
     /// line.
     pub(super) fn cuts(&self) -> Cuts {
-        let [_, ny, nx] = self.axes.map(|axis| axis.n);
-        let flat = nx <= T::LONG_TILE[2] && self.rows_follow(nx) && ny > 1;
         let (cleared_below, long_below) = match self.shift {
             _ if !self.adjacent() => (0.5, 0.0),
             Some(0) => (0.2, 4.0),
-            _ if flat => (0.2, 10.0),
-            Some(_) => (0.6, 0.0),
+            _ if self.is_flat() => (0.2, 10.0),
+            Some(_) => (0.4, 3.0),
             None => (0.6, 10.0),
         };
         Cuts { cleared_below, long_below }
+    }
+
+    /// Whether rows follow each other in memory and in long tiles.
+    pub(super) fn is_flat(&self) -> bool {
+        let [_, ny, nx] = self.axes.map(|axis| axis.n);
+        nx <= T::LONG_TILE[2] && self.rows_follow(nx) && ny > 1
     }
 
     /// Whether rows of so many voxels follow each other in memory.

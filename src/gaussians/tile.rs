@@ -47,8 +47,9 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     span: [f64; 2],
 ) -> Result<(), Error> {
     let sides = sides::<T, LONG>();
-    // (Long tiles gain nothing by it.)
-    let shift = [0, 0, if LONG { 0 } else { job.shift.unwrap_or(0) }];
+    // (Long tiles of whole rows gain nothing by it.)
+    let shift = job.shift.filter(|_| !(LONG && job.is_flat()));
+    let shift = [0, 0, shift.unwrap_or(0)];
     let (first, count) = tiles(&job.axes, sides, shift, PARTS.then_some(job.bins.reached));
     let tasks = count.iter().product();
     let scratch = || Scratch::new(job.rules.support);
