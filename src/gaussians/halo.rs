@@ -1,7 +1,7 @@
 //! Many narrow Gaussians: halo tiles.
 //!
-//! With supports of a few voxels the blocks of `blocks.rs` are mostly zeros, and a Gaussian at a tile's edge is made
-//! again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
+//! With supports of a few voxels, or balls of up to sixteen, the blocks of `blocks.rs` are mostly zeros, and a Gaussian at
+//! a tile's edge is made again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
 //! added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops over its rows
 //! have lengths known at compile time:
 //!
@@ -42,14 +42,14 @@ const WIDEST: [usize; 2] = [8, 16];
 
 /// Lower corners in a tile for supports of up to H voxels, along each axis. Tiles that are as equal as can be have at least
 /// half of them, and no fewer than H: then only neighbours meet.
-const fn tile(h: usize) -> [usize; 3] {
+const fn tile_sides(h: usize) -> [usize; 3] {
     if h == 8 { [16, 16, 32] } else { [32; 3] }
 }
 
 /// The planes, rows and voxels of the buffer: a corner may lie one further up, where rounding put a lattice point out of
 /// the support.
-const fn buffer(h: usize) -> [usize; 3] {
-    let [z, y, x] = tile(h);
+const fn buffer_sides(h: usize) -> [usize; 3] {
+    let [z, y, x] = tile_sides(h);
     [z + h, y + h, x + h]
 }
 
@@ -76,8 +76,8 @@ pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths, lar
     if rules.sampling != Sampling::Point || exponent > LEAST_EXPONENT || widths.some_are_relative(rules) {
         return None;
     }
-    let corners = Corners::new(axes, tile(width), width, MOST_CELLS)?;
-    let room = (corners.count.iter().product::<usize>() * tile(width).iter().product::<usize>()) as f64;
+    let corners = Corners::new(axes, tile_sides(width), width, MOST_CELLS)?;
+    let room = (corners.count.iter().product::<usize>() * tile_sides(width).iter().product::<usize>()) as f64;
     let others = rules.support == Support::Ball || T::TYPE != ElementType::F32;
     let dense = DENSE[usize::from(others)][usize::from(large)];
     (widths.count as f64 >= dense * room).then_some(corners)
@@ -130,10 +130,10 @@ fn sum_wide<T: Real, const H: usize>(
         }
         pieces_of[tile] = first..pieces.len();
     }
-    let [_, rows, row] = buffer(H);
+    let [_, rows, row] = buffer_sides(H);
     let turns = Turns::new(pieces.len());
     let width = job.bins.width();
-    let scratch = || scratch::Scratch::<T>::new(buffer(H).iter().product());
+    let scratch = || scratch::Scratch::<T>::new(buffer_sides(H).iter().product());
     let clear = |z| simd::dispatch(isa, Clear { job, planes: z..z + 1 });
     Tasks { threads, count: pieces.len(), reporter, span }.run_after(planes, clear, scratch, |scratch, i| {
         let over = turns.over(i);
@@ -193,10 +193,10 @@ impl<T: Real, const H: usize> AddPiece<'_, '_, T, H> {
     fn sum<S: Simd, const W: usize, const BALL: bool>(self, simd: S) {
         let AddPiece { job, places, first, buffer, .. } = self;
         let Job { axes, rules, bins, .. } = job;
-        let [planes, rows, row] = self::buffer(H);
+        let [planes, rows, row] = buffer_sides(H);
         assert!(W <= H && buffer.len() >= planes * rows * row);
         buffer.fill(T::ZERO);
-        let tile = Place { first, last: tile(H), pitch: [rows * row, row, 1] };
+        let tile = Place { first, last: tile_sides(H), pitch: [rows * row, row, 1] };
         let mut batch = Batch::new();
         let shared = bins.shared_sigma();
         let mut shapes = batch::shapes(simd, axes, rules, shared.unwrap_or([1.0; 3]));
@@ -284,7 +284,7 @@ unsafe fn add<S: Simd, T: Real, const H: usize, const W: usize, const BALL: bool
 ) {
     let lanes = <T::Vector<S>>::LANES;
     let vectors = W.div_ceil(lanes);
-    let [_, rows, row] = self::buffer(H);
+    let [_, rows, row] = buffer_sides(H);
     assert!(vectors <= MOST_VECTORS && H.is_multiple_of(lanes));
     let weight = <T::Vector<S>>::splat(simd, weight);
     let mut x = [weight; MOST_VECTORS];

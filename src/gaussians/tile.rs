@@ -16,7 +16,8 @@
 //! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
 //! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
 //!
-//! BALL takes the same loop, with a mask for each row, which `ball.rs` has made. It costs twice as much as BOX: the masks
+//! BALL takes the same loop, with a mask for each row, which `ball.rs` has made. It costs twice as much as BOX (but where balls
+//! are narrow and many, see `halo.rs`): the masks
 //! of a Gaussian take about as long as half of its blocks, and a row with a mask one and a half times one without.
 //! (Two f64 comparisons a vector in this loop took 1.3 times as long over all; one comparison in f32, and no masks in
 //! memory, is slower than a mask from memory by half a row.) Packs of half the size, blocks of half the size gained nothing.
