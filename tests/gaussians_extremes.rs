@@ -492,6 +492,22 @@ fn any(random: &mut Random, usual: f64) -> f64 {
     }
 }
 
+/// Voxels that lie exactly on a ball's surface are counted in its mass if they are kept.
+#[test]
+fn masses_agree_with_sums_about_voxels_on_the_surface() {
+    let radius = (-2.0 * 0.1f64.ln()).sqrt();
+    for (k, half) in (4..160).flat_map(|k| (0..8).map(move |half| (k, half))) {
+        let center = [0, 1, 2].map(|j| 12.0 + 0.5 * f64::from(half >> j & 1));
+        let centers = Array2::from_shape_vec((1, 3), center.to_vec()).unwrap();
+        let gaussians =
+            Gaussians::new(centers.view(), Sigmas::One(f64::from(k).sqrt() / 2.0 / radius)).unwrap();
+        let mut grid = Array3::<f64>::zeros((24, 24, 24));
+        let sum = SumGaussians::new().normalization(Normalization::Mass).support(Support::Ball).eps(0.1);
+        sum.threads(1).sum(&gaussians, Grid::new(&mut grid, [0.0; 3], [1.0; 3])).unwrap();
+        assert!((grid.sum() - 1.0).abs() < 1e-12, "{k}, {center:?}: {}", grid.sum());
+    }
+}
+
 /// Whatever the numbers, a call either names one, or its result is that of the definition.
 #[test]
 fn numbers_of_any_size_are_refused_or_summed() {

@@ -291,8 +291,9 @@ impl Tables {
     #[inline(always)]
     fn ball_mass(&mut self, limit: f64) -> f64 {
         let Tables { axes, rising, index } = self;
-        axes.sort_unstable_by_key(Vec::len);
-        let [z, y, x] = axes;
+        let mut order = [0, 1, 2];
+        order.sort_by_key(|&j| axes[j].len());
+        let [z, y, x] = order.map(|j| &axes[j]);
         if z.is_empty() {
             return 0.0;
         }
@@ -319,6 +320,13 @@ impl Tables {
             }
             index.push(first as u32);
         }
+        // A voxel on the very edge is kept or not by the order in which the tiles subtract squares.
+        let near = if order == [0, 1, 2] { -1.0 } else { limit * 1e-12 };
+        let keeps = |squares: [f64; 3]| {
+            let mut of = [0.0; 3];
+            order.into_iter().zip(squares).for_each(|(j, square)| of[j] = square);
+            of[2] <= limit - of[0] - of[1]
+        };
         let mut total = 0.0;
         for &(z_square, z_value) in z.iter() {
             let left_of_z = limit - z_square;
@@ -329,6 +337,14 @@ impl Tables {
                 let mut at = index[((rest * scale) as usize).min(steps - 1)] as usize;
                 while rising[at].0 <= rest {
                     at += 1;
+                }
+                if rising[at].0 - rest < near || (at > 0 && rest - rising[at - 1].0 < near) {
+                    while at > 0 && !keeps([z_square, y_square, rising[at - 1].0]) {
+                        at -= 1;
+                    }
+                    while keeps([z_square, y_square, rising[at].0]) {
+                        at += 1;
+                    }
                 }
                 plane += y_value * rising[at].1;
             }
