@@ -1,9 +1,9 @@
 //! Many narrow Gaussians: halo tiles.
 //!
 //! With supports of a few voxels, or balls of up to sixteen, the blocks of `blocks.rs` are mostly zeros, and a Gaussian at
-//! a tile's edge is made again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of its support, and is
-//! added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops over its rows
-//! have lengths known at compile time:
+//! a tile's edge is made again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of
+//! its support, and is added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops
+//! over its rows have lengths known at compile time:
 //!
 //! ```text
 //! clear the grid
@@ -37,7 +37,7 @@ use super::sort::MOST_CELLS;
 use super::support::{Axis, Rules};
 use super::{Sampling, Support};
 
-/// The widest supports, in voxels, of boxes and of balls. (Wider ones come with tiles of their own.)
+/// The widest supports, in voxels: of all, and of balls in larger tiles.
 const WIDEST: [usize; 2] = [8, 16];
 
 /// Lower corners in a tile for supports of up to H voxels, along each axis. Tiles that are as equal as can be have at least

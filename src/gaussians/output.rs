@@ -94,6 +94,7 @@ impl<T: Real> Job<'_, T> {
                             // (Half of the rows of touched blocks are zero where supports are narrow. Memory that is not
                             // in the caches costs more than to find out.)
                             let before = if self.accumulate { <T::Vector<S>>::load(simd, to) } else { zero };
+                            // (Their sum, but −0 stays where nothing is added, as where nothing is written.)
                             before.sub(zero.sub(sum)).store(to);
                         }
                     }
