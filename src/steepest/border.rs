@@ -102,6 +102,7 @@ impl Source<'_> {
         let (first, last) = (x0.max(1) - 1, end.min(shape[2]));
         let middle = first + 1 - x0..last + 1 - x0;
         let mut line = Line { values, marks, form };
+        let here = first..last;
         let sizes = [size_of::<T>(), 1];
         let turned = [0, 1].map(|i| turned[i].map(|row| row.wrapping_add(middle.start * sizes[i])));
         let mut content = self.copy::<T, L>([z, y, first], line.part(middle), turned);
@@ -109,8 +110,18 @@ impl Source<'_> {
             if x >= 0 && (x as usize) < shape[2] {
                 continue;
             }
+            let wrapped = wrap(x, shape[2], self.border[2]);
+            if let Some(x) = wrapped.filter(|x| here.contains(x)) {
+                // It is in the line already. (To read it once more, and look at it, cost bytes a twelfth of their time.)
+                let from = x + 1 - x0;
+                line.values[i] = line.values[from];
+                if !line.marks.is_empty() {
+                    line.marks[i] = line.marks[from];
+                }
+                continue;
+            }
             let one = line.part(i..i + 1);
-            if let Some(x) = wrap(x, shape[2], self.border[2]) {
+            if let Some(x) = wrapped {
                 content.and(self.end::<T, L>([z, y, x], one));
             } else {
                 one.values.fill(L::NOTHING);

@@ -76,6 +76,9 @@ pub(crate) trait LineElement: Element {
     const IN_PLACE: Option<ElementType>;
     /// A pixel as [`Form`] says.
     fn of<T: Pixel>(value: T, factor: f32, term: f32) -> Self;
+    /// `self` if it is kept, else `NOTHING`. By its bits: the choice would become a branch around the reading of the pixel, and
+    /// the loop over a line one without vectors, but where a tier reads with masks (bytes took ten times as long).
+    fn kept(self, kept: bool) -> Self;
 }
 
 impl LineElement for f32 {
@@ -87,6 +90,11 @@ impl LineElement for f32 {
     fn of<T: Pixel>(value: T, factor: f32, term: f32) -> f32 {
         value.f32() * factor + term
     }
+    #[inline(always)]
+    fn kept(self, kept: bool) -> f32 {
+        let bits = u32::from(kept).wrapping_neg();
+        f32::from_bits(self.to_bits() & bits | Self::NOTHING.to_bits() & !bits)
+    }
 }
 
 impl LineElement for f64 {
@@ -97,6 +105,11 @@ impl LineElement for f64 {
     #[inline(always)]
     fn of<T: Pixel>(value: T, factor: f32, _: f32) -> f64 {
         value.f64() * f64::from(factor)
+    }
+    #[inline(always)]
+    fn kept(self, kept: bool) -> f64 {
+        let bits = u64::from(kept).wrapping_neg();
+        f64::from_bits(self.to_bits() & bits | Self::NOTHING.to_bits() & !bits)
     }
 }
 
@@ -110,6 +123,11 @@ impl LineElement for i16 {
         // The second sum is the same for a whole line: one operation less for each byte than to make it signed first.
         let (factor, term) = (factor as i16, term as i16);
         factor.wrapping_mul(value.byte()).wrapping_add(factor.wrapping_mul(T::BYTE_BIAS).wrapping_add(term))
+    }
+    #[inline(always)]
+    fn kept(self, kept: bool) -> i16 {
+        let bits = i16::from(kept).wrapping_neg();
+        self & bits | Self::NOTHING & !bits
     }
 }
 
@@ -272,11 +290,11 @@ fn one<T: Pixel, L: LineElement, const EXACT: bool>(
     look: &mut Look,
 ) -> L {
     if !T::INTEGER {
-        let pixel = if kept { pixel.f32() } else { 0.0 };
+        let pixel = f32::from_bits(pixel.f32().to_bits() & u32::from(kept).wrapping_neg());
         look.high = look.high.max(pixel.to_bits() & if EXACT { exact.mask.to_bits() } else { NO_SIGN });
         if EXACT {
             look.lost |= exact.lost(pixel);
         }
     }
-    if kept { L::of(pixel, form.factor, form.term) } else { L::NOTHING }
+    L::of(pixel, form.factor, form.term).kept(kept)
 }

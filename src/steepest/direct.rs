@@ -11,9 +11,24 @@ use crate::steepest::rule::{LABEL_CENTER, Minima, REFERENCE_CENTER_SCORE, Rule};
 pub(crate) struct Neighborhood {
     pub lines: [*const f64; 9],
     pub marks: [*const f64; 9],
-    /// Every neighbour exists: the marks need not be looked at.
-    pub complete: bool,
+    pub gaps: Gaps,
 }
+
+/// Which neighbours may not exist, and how that is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gaps {
+    /// All do.
+    None,
+    /// Those that do not are infinite, while all others are moderate and all weights positive: so none of them wins. (A comparison
+    /// and a selection less for each neighbour.)
+    Infinite,
+    /// The marks tell.
+    Marked,
+}
+
+const NONE: u8 = Gaps::None as u8;
+const INFINITE: u8 = Gaps::Infinite as u8;
+const MARKED: u8 = Gaps::Marked as u8;
 
 /// Labels and slopes of `n` voxels.
 ///
@@ -31,11 +46,12 @@ pub(crate) unsafe fn row<S: Simd>(
 ) {
     // SAFETY: the caller's promise, handed on.
     unsafe {
-        match (rule.single, around.complete) {
-            (true, true) => row_of::<S, true, false>(simd, rule, around, n, labels, slopes),
-            (true, false) => row_of::<S, true, true>(simd, rule, around, n, labels, slopes),
-            (false, true) => row_of::<S, false, false>(simd, rule, around, n, labels, slopes),
-            (false, false) => row_of::<S, false, true>(simd, rule, around, n, labels, slopes),
+        match (rule.single, around.gaps) {
+            (true, Gaps::None) => row_of::<S, true, NONE>(simd, rule, around, n, labels, slopes),
+            (true, _) => row_of::<S, true, MARKED>(simd, rule, around, n, labels, slopes),
+            (false, Gaps::None) => row_of::<S, false, NONE>(simd, rule, around, n, labels, slopes),
+            (false, Gaps::Infinite) => row_of::<S, false, INFINITE>(simd, rule, around, n, labels, slopes),
+            (false, Gaps::Marked) => row_of::<S, false, MARKED>(simd, rule, around, n, labels, slopes),
         }
     }
 }
@@ -43,7 +59,7 @@ pub(crate) unsafe fn row<S: Simd>(
 /// # Safety
 /// As [`row`].
 #[inline(always)]
-unsafe fn row_of<S: Simd, const SINGLE: bool, const GAPS: bool>(
+unsafe fn row_of<S: Simd, const SINGLE: bool, const GAPS: u8>(
     simd: S,
     rule: &Rule,
     around: &Neighborhood,
@@ -68,7 +84,7 @@ unsafe fn row_of<S: Simd, const SINGLE: bool, const GAPS: bool>(
 /// # Safety
 /// As [`row`], with `x` a position within the row.
 #[inline(always)]
-unsafe fn half_of<S: Simd, const SINGLE: bool, const GAPS: bool>(
+unsafe fn half_of<S: Simd, const SINGLE: bool, const GAPS: u8>(
     simd: S,
     rule: &Rule,
     around: &Neighborhood,
@@ -97,7 +113,7 @@ struct Best<S: Simd> {
 /// # Safety
 /// As [`half_of`].
 #[inline(always)]
-unsafe fn scan<S: Simd, const SINGLE: bool, const GAPS: bool, const NANS: bool>(
+unsafe fn scan<S: Simd, const SINGLE: bool, const GAPS: u8, const NANS: bool>(
     simd: S,
     rule: &Rule,
     around: &Neighborhood,
@@ -105,7 +121,11 @@ unsafe fn scan<S: Simd, const SINGLE: bool, const GAPS: bool, const NANS: bool>(
 ) -> Best<S> {
     let splat = |value| S::F64::splat(simd, value);
     // SAFETY: the caller's promise.
-    let center = unsafe { S::F64::load(simd, around.lines[4].add(x + 1)) };
+    let mut center = unsafe { S::F64::load(simd, around.lines[4].add(x + 1)) };
+    if GAPS == INFINITE {
+        // Of two that do not exist the difference were no number; what comes of these centres does not matter.
+        center = center.select(center.lt(splat(f64::INFINITY)), splat(0.0));
+    }
     let mut best =
         Best::<S> { score: splat(f64::NEG_INFINITY), index: splat(f64::from(LABEL_CENTER)), sum: splat(0.0) };
     // Written out, as the compiler keeps a loop of 26.
@@ -124,7 +144,7 @@ impl<S: Simd> Best<S> {
     /// # Safety
     /// As [`half_of`].
     #[inline(always)]
-    unsafe fn take<const SINGLE: bool, const GAPS: bool, const NANS: bool>(
+    unsafe fn take<const SINGLE: bool, const GAPS: u8, const NANS: bool>(
         &mut self,
         simd: S,
         rule: &Rule,
@@ -143,7 +163,7 @@ impl<S: Simd> Best<S> {
             difference = difference.round_to_f32();
         }
         let mut score = difference.mul(splat(rule.weights[i]));
-        if GAPS {
+        if GAPS == MARKED {
             // SAFETY: as above.
             let mark = unsafe { S::F64::load(simd, around.marks[line].add(x + dx)) };
             score = score.select(mark.eq(splat(EXISTS)), splat(f64::NEG_INFINITY));

@@ -8,7 +8,7 @@
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::steepest::border::{Line, prefetch_row};
 use crate::steepest::convert::{Content, Form, LineElement, Pixel, convert, with_pixel};
-use crate::steepest::direct::Neighborhood;
+use crate::steepest::direct::{Gaps, Neighborhood};
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
 use crate::steepest::rule::Direction;
@@ -176,11 +176,18 @@ impl Lines<'_, '_, f64> {
     /// The neighbourhood of row `row` of the block, plane `t` being the last that has arrived.
     pub fn neighborhood(&self, t: usize, row: usize) -> Neighborhood {
         let place = |i: usize| place(t + 1 + i / 3, row + i % 3);
+        let gaps = if self.marks.is_empty() || self.around(row, |content| content.complete) {
+            Gaps::None
+        } else if self.moderate_around(row) && self.job.rule.has_positive_weights() {
+            Gaps::Infinite
+        } else {
+            Gaps::Marked
+        };
         Neighborhood {
             lines: std::array::from_fn(|i| self.values[place(i)..].as_ptr()),
             // Without marks every neighbour exists.
             marks: std::array::from_fn(|i| self.marks.get(place(i)..).unwrap_or(&[]).as_ptr()),
-            complete: self.marks.is_empty() || self.around(row, |content| content.complete),
+            gaps,
         }
     }
 }

@@ -137,6 +137,12 @@ impl Rule {
         outcome
     }
 
+    /// Whether all neighbours' weights are above zero, and finite.
+    pub fn has_positive_weights(&self) -> bool {
+        let mut others = self.weights.iter().enumerate().filter(|&(i, _)| i != usize::from(LABEL_CENTER));
+        others.all(|(_, &weight)| weight > 0.0 && weight.is_finite())
+    }
+
     /// The weights of the classes (|dz|, |dy|, |dx| as bits 2, 1, 0), if the class kernel of `float.rs` may be
     /// used: differences in f32, one positive weight a class, and no product near the ends of f32's range.
     pub fn class_weights(&self) -> Option<[f64; 8]> {
