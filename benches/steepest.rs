@@ -69,10 +69,14 @@ fn options(c: &mut Criterion) {
     tiers(c, "256 f32 periodic", &image, || Steepest::new().border([Border::Periodic; 3]));
     tiers(c, "256 f32 flat", &image, || Steepest::new().minima(Minima::Flat));
     tiers(c, "256 f32 anisotropic", &image, || Steepest::new().spacing([2.5, 0.7, 0.7]));
-    let mask = volume([256; 3], |v| u8::from(v < 0.8));
+    let mask = volume([256; 3], |v| u8::from(v < 0.5));
     tiers(c, "256 f32 mask", &image, || Steepest::new().mask(&mask));
+    tiers(c, "256 f64 mask", &image.mapv(f64::from), || Steepest::new().mask(&mask));
+    let bytes = volume([256; 3], |v| (v * 256.0) as u8);
+    tiers(c, "256 u8 mask", &bytes, || Steepest::new().mask(&mask));
+    tiers(c, "256 u8 periodic", &bytes, || Steepest::new().border([Border::Periodic; 3]));
     slopes(c, "256 f32 slope", &image);
-    slopes(c, "256 u8 slope", &volume([256; 3], |v| (v * 256.0) as u8));
+    slopes(c, "256 u8 slope", &bytes);
     slopes(c, "256 i16 slope", &volume([256; 3], |v| (v * 4096.0 - 1024.0) as i16));
     let (image, mut labels) = (image.reversed_axes(), Array3::<u8>::zeros([256; 3].f()));
     measure(c, "256 f32 Fortran order", image.len(), |isa, threads| {

@@ -462,6 +462,42 @@ fn masks_that_take_out_much_at_a_time() {
     }
 }
 
+/// Images of the definition's own arithmetic: neighbours that do not exist are told by infinities where all others are
+/// moderate and weights positive, else by marks.
+#[test]
+fn missing_neighbours_of_wide_types() {
+    let mut random = Random(23);
+    let shape = [6, 7, 45];
+    let unit = [1.0; 27];
+    let mut zero = unit;
+    zero[3] = 0.0;
+    let mut negative = unit;
+    negative[20] = -2.0;
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for direction in [Direction::Descent, Direction::Ascent] {
+            for weights in [None, Some(unit), Some(zero), Some(negative)] {
+                for odd in [1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e24, -1e300, 1.7e308] {
+                    let border =
+                        [0; 3].map(|_| random.pick(&[Border::Inside, Border::Periodic, Border::Skip]));
+                    // (Of 1e-200 the weights are infinite.)
+                    let spacing = [random.pick(&[1.0, 1.0, 1e-200, 1e200]); 3];
+                    let options =
+                        Options { minima, direction, weights, border, spacing, ..Options::default() };
+                    let kept = random.pick(&[0.05, 0.5, 0.97]);
+                    let mask = Array3::from_shape_simple_fn(shape, || u8::from(random.chance(kept)));
+                    let mask = random.chance(0.8).then_some(mask.view());
+                    // One odd voxel, kept or not: the rows beside it take the one way, those farther off the other.
+                    let mut doubles = Array3::from_shape_simple_fn(shape, || random.below(400) as f64);
+                    doubles[[2, 3, random.below(45)]] = odd;
+                    check(doubles.view(), mask, &options, &mut random, "missing, f64");
+                    let words = Array3::from_shape_simple_fn(shape, || i32::random(&mut random, 1));
+                    check(words.view(), mask, &options, &mut random, "missing, i32");
+                }
+            }
+        }
+    }
+}
+
 /// 8- and 16-bit images at both ends of their range beside each other, and a byte image in which every
 /// difference occurs.
 #[test]
