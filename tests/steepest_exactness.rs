@@ -608,6 +608,36 @@ fn nan_in_centre_face_edge_and_corner() {
 
 /// Rows inside a large enough f32 image are read in place: what is not a plain number is found wherever it lies in
 /// them, in the first or last voxel of a piece, too.
+/// Rows of which a part is NaN, or odd in another way: the rest of them stays the kernels'.
+#[test]
+fn backgrounds_of_nan() {
+    let mut random = Random(29);
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for border in [Border::Skip, Border::Inside, Border::Periodic] {
+            for odd in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e25, -3e38] {
+                let direction = random.pick(&[Direction::Descent, Direction::Ascent]);
+                let spacing = random.pick(&[[1.0; 3], [2.5, 0.7, 0.7]]);
+                let options =
+                    Options { minima, direction, border: [border; 3], spacing, ..Options::default() };
+                let (width, kind) = (random.range(40, 300), random.below(3));
+                let (first, last) = (random.below(width), random.below(width));
+                let mut image =
+                    Array3::from_shape_simple_fn([6, 7, width], || f32::random(&mut random, kind));
+                for ((z, y, x), value) in image.indexed_iter_mut() {
+                    // A slanting border, and one number alone in the background.
+                    if (x < first + 3 * y || x > last + 5 * z) && (z, y, x) != (3, 3, 0) {
+                        *value = odd;
+                    }
+                }
+                let mask = Array3::from_shape_simple_fn(image.dim(), || u8::from(random.chance(0.9)));
+                for mask in [None, Some(mask.view())] {
+                    check(image.view(), mask, &options, &mut random, "background");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn one_odd_voxel_anywhere_in_rows_read_in_place() {
     let mut random = Random(15);

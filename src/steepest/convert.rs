@@ -79,6 +79,11 @@ pub(crate) trait LineElement: Element {
     /// `self` if it is kept, else `NOTHING`. By its bits: the choice would become a branch around the reading of the pixel, and
     /// the loop over a line one without vectors, but where a tier reads with masks (bytes took ten times as long).
     fn kept(self, kept: bool) -> Self;
+    /// Raises each number to the bits of a value without its sign, if the values are f32.
+    fn raise(_: &[Self], _: &mut [u32]) {}
+    fn all_nan(_: &[Self]) -> bool {
+        false
+    }
 }
 
 impl LineElement for f32 {
@@ -94,6 +99,17 @@ impl LineElement for f32 {
     fn kept(self, kept: bool) -> f32 {
         let bits = u32::from(kept).wrapping_neg();
         f32::from_bits(self.to_bits() & bits | Self::NOTHING.to_bits() & !bits)
+    }
+    #[inline(always)]
+    fn raise(values: &[f32], bits: &mut [u32]) {
+        for (bits, value) in bits.iter_mut().zip(values) {
+            *bits = (value.to_bits() & NO_SIGN).max(*bits);
+        }
+    }
+    #[inline(always)]
+    fn all_nan(values: &[f32]) -> bool {
+        values.iter().fold(u32::MAX, |low, value| (value.to_bits() & NO_SIGN).min(low))
+            > f32::INFINITY.to_bits()
     }
 }
 

@@ -11,6 +11,7 @@ mod integer;
 mod job;
 mod lines;
 mod node;
+mod odd;
 mod output;
 mod rule;
 mod shared;

@@ -137,6 +137,14 @@ impl Rule {
         outcome
     }
 
+    /// Label and slope of a centre that is NaN, and has all its neighbours: of their scores none is a number.
+    pub fn of_nan(&self) -> (u8, f64) {
+        match self.minima {
+            Minima::Reference => (0, f64::NAN),
+            Minima::Strict | Minima::Flat => (LABEL_CENTER, f64::NEG_INFINITY),
+        }
+    }
+
     /// Whether all neighbours' weights are above zero, and finite.
     pub fn has_positive_weights(&self) -> bool {
         let mut others = self.weights.iter().enumerate().filter(|&(i, _)| i != usize::from(LABEL_CENTER));

@@ -21,6 +21,7 @@ use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
+use crate::steepest::odd::{self, Parts};
 use crate::steepest::output::Finish;
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
@@ -318,32 +319,48 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 &mut rows.labels[row * LINE..][..n]
             };
             let flags = &rows.flags[row * WIDEST..][..vectors];
-            let undecided: u32 = flags.iter().map(|flags| flags.count_ones()).sum();
-            let whole = undecided as usize > n / REDO || !lines.moderate_around(row);
-            if whole {
+            let moderate = lines.moderate_around(row);
+            // (The definition writes whole vectors of slopes, so in parts only where those of the kernel are elsewhere.)
+            let mut parts = match (moderate, straight) {
+                (true, _) => Parts::all(odd::Way::Kernel, n),
+                (false, true) => Parts::find(&lines, t, row, n),
+                (false, false) => Parts::all(odd::Way::Definition, n),
+            };
+            let mut undecided = 0;
+            each_flag(flags, lanes, n, |i| undecided += usize::from(parts.is_kernels(i)));
+            if undecided > n / REDO {
+                parts = Parts::all(odd::Way::Definition, n);
+            } else if undecided > 0 {
+                each_flag(flags, lanes, n, |i| {
+                    if parts.is_kernels(i) {
+                        let (label, slope) = redo(job, [z, y, x[0] + i]);
+                        labels[i] = label;
+                        // SAFETY: a voxel of the row.
+                        unsafe { out[row].slopes.set(i, slope) };
+                    }
+                });
+            }
+            for (part, way) in parts.runs() {
                 let slopes = &mut rows.slopes[row * LINE..][..LINE];
-                direct_row::<S>(job, [z, y], x, labels, slopes, [&mut *rows.double, &mut *rows.marks]);
-            } else {
-                for (vector, &flags) in flags.iter().enumerate() {
-                    let mut flags = flags;
-                    while flags != 0 {
-                        let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
-                        flags &= flags - 1;
-                        if i < n {
-                            let (label, slope) = redo(job, [z, y, x[0] + i]);
-                            labels[i] = label;
-                            // SAFETY: a voxel of the row.
-                            unsafe { out[row].slopes.set(i, slope) };
-                        }
+                let (labels, x) = (&mut labels[part.clone()], [x[0] + part.start, x[0] + part.end]);
+                match way {
+                    odd::Way::Kernel if straight => continue,
+                    odd::Way::Kernel => {}
+                    odd::Way::Nan => {
+                        let (label, slope) = job.rule.of_nan();
+                        labels.fill(label);
+                        slopes[..part.len()].fill(slope);
+                    }
+                    odd::Way::Definition => {
+                        let memory = [&mut *rows.double, &mut *rows.marks];
+                        direct_row::<S>(job, [z, y], x, labels, slopes, memory);
                     }
                 }
-            }
-            if whole || !straight {
-                let slopes = &mut rows.slopes[row * LINE..][..LINE];
+                let masked = way != odd::Way::Kernel;
                 let outlets = &mut outlets;
                 dispatch(
                     S::ISA,
-                    Finish { job, row: [z, y], x, labels, slopes, masked: whole, written: straight, outlets },
+                    Finish { job, row: [z, y], x, labels, slopes, masked, written: straight, outlets },
                 );
             }
             if straight {
@@ -356,6 +373,21 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
     }
     outlets.flush(job);
     true
+}
+
+/// Calls `each` with every flagged voxel of a row of `n`.
+#[inline(always)]
+fn each_flag(flags: &[u32], lanes: usize, n: usize, mut each: impl FnMut(usize)) {
+    for (vector, &flags) in flags.iter().enumerate() {
+        let mut flags = flags;
+        while flags != 0 {
+            let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
+            flags &= flags - 1;
+            if i < n {
+                each(i);
+            }
+        }
+    }
 }
 
 /// One voxel by the definition.
