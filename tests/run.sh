@@ -35,8 +35,14 @@ needed() {
     [ ${#failed[@]} -eq 0 ] || exit 1
 }
 
+# Side by side, as the library as users get it is one unit, for one core.
+build() {
+    cargo test --quiet --no-run &
+    make --no-print-directory -C c_examples all && wait $!
+}
+
 needed "set-up" bash tests/setup.sh
-needed "build" make --no-print-directory -C c_examples all
+needed "build" build
 python=$VOXLANE_TARGET/tests/venv/bin/python
 
 step "rust" cargo test --quiet -- --show-output
