@@ -32,10 +32,51 @@ const MISSING: f64 = 0.0;
 
 /// Index `i`, at most one step outside `0..n`, under the rule of its axis; `None` if nothing is there.
 pub(crate) fn wrap(i: isize, n: usize, border: Border) -> Option<usize> {
-    if border == Border::Periodic {
-        return Some(i.rem_euclid(n as isize) as usize);
+    let inside = (0..n as isize).contains(&i);
+    match border {
+        _ if inside => Some(i as usize),
+        // (A remainder would take as long as a tenth of a line of bytes.)
+        Border::Periodic => Some(if i < 0 { n - 1 } else { 0 }),
+        _ => None,
     }
-    usize::try_from(i).ok().filter(|&i| i < n)
+}
+
+/// What is at one end of a block's lines: a voxel further than its range of x.
+#[derive(Clone, Copy)]
+enum End {
+    /// The next voxel of the row.
+    Adjacent,
+    /// The row's other end, which is in the line, too.
+    InLine(usize),
+    /// The row's other end, which is not.
+    Elsewhere(usize),
+    Nothing,
+}
+
+/// Both ends of a block's lines.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    /// The first voxel along x that is read as it lies.
+    first: usize,
+    /// Where those lie in the line.
+    middle: [usize; 2],
+    ends: [End; 2],
+}
+
+impl Ends {
+    pub fn new(source: &Source, x: [usize; 2]) -> Ends {
+        let width = source.image.shape()[2];
+        let (first, last) = (x[0].max(1) - 1, (x[1] + 1).min(width));
+        // Voxel i of a line is voxel x0 − 1 + i of the row.
+        let ends =
+            [x[0] as isize - 1, x[1] as isize].map(|beyond| match wrap(beyond, width, source.border[2]) {
+                Some(i) if i as isize == beyond => End::Adjacent,
+                Some(i) if (first..last).contains(&i) => End::InLine(i + 1 - x[0]),
+                Some(i) => End::Elsewhere(i),
+                None => End::Nothing,
+            });
+        Ends { first, middle: [first + 1 - x[0], last + 1 - x[0]], ends }
+    }
 }
 
 /// One padded line of a row to be filled.
@@ -79,13 +120,13 @@ impl Source<'_> {
         inside && self.image.stride()[2] == 1 && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
     }
 
-    /// Fills a line with row (z, y), which may lie one step outside the image, as may the line's ends. `turned` says where the row's
-    /// voxels of the image and of the mask from x0 − 1 on lie side by side, as far as there are any.
+    /// Fills a line with row (z, y), which may lie one step outside the image. `turned` says where the row's voxels of the
+    /// image and of the mask lie side by side from one before the block on, as far as there are any.
     #[inline(always)]
     pub fn fill<T: Pixel, L: LineElement>(
         &self,
         [z, y]: [isize; 2],
-        x0: usize,
+        ends: &Ends,
         line: Line<L>,
         turned: [Option<*const u8>; 2],
     ) -> Content {
@@ -99,35 +140,31 @@ impl Source<'_> {
             return Content { complete: false, ..Content::PLAIN };
         };
         let n = values.len();
-        let end = x0 + n - 1;
-        let (first, last) = (x0.max(1) - 1, end.min(shape[2]));
-        let middle = first + 1 - x0..last + 1 - x0;
+        let Ends { first, middle: [start, end], ends } = *ends;
         let mut line = Line { values, marks, form };
-        let here = first..last;
         let sizes = [size_of::<T>(), 1];
-        let turned = [0, 1].map(|i| turned[i].map(|row| row.wrapping_add(middle.start * sizes[i])));
-        let mut content = self.copy::<T, L>([z, y, first], line.part(middle), turned);
-        for (x, i) in [(x0 as isize - 1, 0), (end as isize - 1, n - 1)] {
-            if x >= 0 && (x as usize) < shape[2] {
-                continue;
-            }
-            let wrapped = wrap(x, shape[2], self.border[2]);
-            if let Some(x) = wrapped.filter(|x| here.contains(x)) {
-                // It is in the line already. (To read it once more, and look at it, cost bytes a twelfth of their time.)
-                let from = x + 1 - x0;
-                line.values[i] = line.values[from];
-                if !line.marks.is_empty() {
-                    line.marks[i] = line.marks[from];
+        let turned = [0, 1].map(|i| turned[i].map(|row| row.wrapping_add(start * sizes[i])));
+        let mut content = self.copy::<T, L>([z, y, first], line.part(start..end), turned);
+        for (end, i) in ends.into_iter().zip([0, n - 1]) {
+            match end {
+                End::Adjacent => {}
+                // (To read it once more, and look at it, cost bytes a twelfth of their time.)
+                End::InLine(from) => {
+                    line.values[i] = line.values[from];
+                    if !line.marks.is_empty() {
+                        line.marks[i] = line.marks[from];
+                    }
                 }
-                continue;
-            }
-            let one = line.part(i..i + 1);
-            if let Some(x) = wrapped {
-                content.and(self.end::<T, L>([z, y, x], one));
-            } else {
-                one.values.fill(L::NOTHING);
-                one.marks.fill(MISSING);
-                content.complete &= self.border[2] == Border::Skip;
+                End::Elsewhere(x) => {
+                    content.and(self.end::<T, L>([z, y, x], line.part(i..i + 1)));
+                }
+                End::Nothing => {
+                    line.values[i] = L::NOTHING;
+                    if !line.marks.is_empty() {
+                        line.marks[i] = MISSING;
+                    }
+                    content.complete &= self.border[2] == Border::Skip;
+                }
             }
         }
         content
@@ -157,7 +194,7 @@ impl Source<'_> {
     ) -> Content {
         let Line { values, marks, form } = line;
         let n = values.len();
-        let mut gathered = [0u8; PADDED];
+        let mut gathered = MaybeUninit::uninit();
         let mask = match (&self.mask, turned_mask) {
             // SAFETY: the caller's promise.
             (_, Some(row)) => unsafe { std::slice::from_raw_parts(row, n) },
@@ -173,20 +210,9 @@ impl Source<'_> {
         };
         // Pixels that are not side by side are brought there, for the loops over them to be of vectors: f32 took three times as long
         // one by one.
-        let mut pixels = MaybeUninit::<[T; PADDED]>::uninit();
-        let row = if step == 1 {
-            // SAFETY: the row's elements from `start` on are adjacent, and belong to the view.
-            unsafe { std::slice::from_raw_parts(from, n) }
-        } else {
-            assert!(n <= PADDED);
-            let to = pixels.as_mut_ptr().cast::<T>();
-            for i in 0..n {
-                // SAFETY: voxel `start` + i along x lies within the shape, and there is room for it.
-                unsafe { to.add(i).write(*from.offset(i as isize * step)) };
-            }
-            // SAFETY: so many have been written.
-            unsafe { std::slice::from_raw_parts(to, n) }
-        };
+        let mut pixels = MaybeUninit::uninit();
+        // SAFETY: the row's elements from `start` on belong to the view.
+        let row = unsafe { side_by_side(from, step, n, &mut pixels) };
         let content = convert(row, mask, values, form);
         for (mark, &kept) in marks.iter_mut().zip(mask) {
             *mark = if kept != 0 { EXISTS } else { MISSING };
@@ -227,18 +253,40 @@ pub(crate) fn prefetch_row(start: *const u8, bytes: usize) {
 impl Volume<'_> {
     /// The bytes of a mask from `start` on along x, all of them within the shape: as they lie, or gathered.
     #[inline(always)]
-    pub(crate) fn row<'r>(&'r self, start: [usize; 3], n: usize, gathered: &'r mut [u8]) -> &'r [u8] {
-        let step = self.stride()[2];
+    pub(crate) fn row<'r>(
+        &'r self,
+        start: [usize; 3],
+        n: usize,
+        gathered: &'r mut MaybeUninit<[u8; PADDED]>,
+    ) -> &'r [u8] {
         // SAFETY: the caller passes indices within the shape of a mask, whose type is U8.
         let from = unsafe { self.at::<u8>(start) }.cast_const();
-        if step == 1 {
-            // SAFETY: the row's elements are adjacent, and belong to the view.
-            return unsafe { std::slice::from_raw_parts(from, n) };
-        }
-        for (i, to) in gathered[..n].iter_mut().enumerate() {
-            // SAFETY: voxel `start` + i along x lies within the shape.
-            *to = unsafe { *from.offset(i as isize * step) };
-        }
-        &gathered[..n]
+        // SAFETY: the row's elements belong to the view.
+        unsafe { side_by_side(from, self.stride()[2], n, gathered) }
     }
+}
+
+/// `n` elements that are `step` apart: as they lie, or gathered.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn side_by_side<T: Copy>(
+    from: *const T,
+    step: isize,
+    n: usize,
+    gathered: &mut MaybeUninit<[T; PADDED]>,
+) -> &[T] {
+    if step == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { std::slice::from_raw_parts(from, n) };
+    }
+    assert!(n <= PADDED);
+    let to = gathered.as_mut_ptr().cast::<T>();
+    for i in 0..n {
+        // SAFETY: the caller's promise, and there is room.
+        unsafe { to.add(i).write(*from.offset(i as isize * step)) };
+    }
+    // SAFETY: so many have been written.
+    unsafe { std::slice::from_raw_parts(to, n) }
 }

@@ -6,7 +6,7 @@
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::border::{Line, prefetch_row};
+use crate::steepest::border::{Ends, Line, prefetch_row};
 use crate::steepest::convert::{Content, Form, LineElement, Pixel, convert, with_pixel};
 use crate::steepest::direct::{Gaps, Neighborhood};
 use crate::steepest::exact::Exact;
@@ -42,6 +42,7 @@ pub(crate) struct Lines<'a, 'b, L> {
     /// What the values have to be like.
     exact: Option<Exact>,
     inlets: Inlets<'a>,
+    ends: Ends,
     /// Planes may be read in place.
     in_place: bool,
     /// By t modulo 3.
@@ -90,6 +91,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             key_scale,
             exact,
             inlets,
+            ends: Ends::new(&job.source, x),
             in_place,
             planes: [plane(), plane(), plane()],
         }
@@ -97,7 +99,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
 
     /// Lets plane `t` of the march in.
     pub fn arrive<S: Simd>(&mut self, t: usize) {
-        let Lines { job, block, values, marks, key_scale, exact, inlets, .. } = self;
+        let Lines { job, block, values, marks, key_scale, exact, inlets, ends, .. } = self;
         let plane = &mut self.planes[t % 3];
         let image = &job.source.image;
         let [z, y, x] = *block;
@@ -116,7 +118,8 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         inlets.arrive(&job.source, *block, t);
         let contents = &mut plane.contents;
         let (key_scale, exact) = (*key_scale, *exact);
-        let fill = Fill { job, block: *block, t, lines: values, marks, key_scale, exact, inlets, contents };
+        let fill =
+            Fill { job, block: *block, t, lines: values, marks, key_scale, exact, inlets, ends, contents };
         plane.all = dispatch(S::ISA, fill);
         for (row, start) in plane.starts.iter_mut().enumerate() {
             *start = values[place(t, row)..].as_ptr();
@@ -207,6 +210,7 @@ struct Fill<'a, 'b, L> {
     key_scale: Option<f32>,
     exact: Option<Exact>,
     inlets: &'a Inlets<'a>,
+    ends: &'a Ends,
     contents: &'a mut [Content; LINES],
 }
 
@@ -228,7 +232,7 @@ impl<L: LineElement> Kernel for Fill<'_, '_, L> {
 impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
     fn run_on<T: Pixel>(self) -> Content {
-        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, inlets, contents } = self;
+        let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, inlets, ends, contents } = self;
         let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
         let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
         // The code of the middle neighbour in the first row, and how much more it is in the next; see `shared.rs`.
@@ -273,7 +277,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
             let line = Line { values: &mut lines[place..end], marks, form };
             let at = [z[0] as isize - 1 + t as isize, y[0] as isize - 1 + row as isize];
             *content = if at[1] <= y[1] as isize {
-                job.source.fill::<T, L>(at, x[0], line, inlets.line(&job.source, t, row))
+                job.source.fill::<T, L>(at, ends, line, inlets.line(&job.source, t, row))
             } else {
                 // A last block may have fewer rows; lines past the one below them are nobody's.
                 Content::PLAIN

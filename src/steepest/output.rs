@@ -1,9 +1,10 @@
 //! The way out: what is left to do to rows of labels and slopes, and the caller's memory.
 
+use std::mem::MaybeUninit;
+
 use crate::simd::{Kernel, Simd, Vector};
 use crate::steepest::border::prefetch_row;
 use crate::steepest::job::Job;
-use crate::steepest::lines::PADDED;
 use crate::steepest::rule::LABEL_MASKED;
 use crate::steepest::shared::position;
 use crate::steepest::slopes::Slopes;
@@ -79,7 +80,7 @@ impl Job<'_> {
     #[inline(always)]
     fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
         let Some(mask) = &self.source.mask else { return };
-        let mut gathered = [0u8; PADDED];
+        let mut gathered = MaybeUninit::uninit();
         let mask = mask.row(start, labels.len(), &mut gathered);
         for (label, &kept) in labels.iter_mut().zip(mask) {
             *label = if kept != 0 { *label } else { LABEL_MASKED };
