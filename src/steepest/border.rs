@@ -77,6 +77,11 @@ impl Ends {
             });
         Ends { first, middle: [first + 1 - x[0], last + 1 - x[0]], ends }
     }
+
+    /// The first element of a line that is copied from the row as it lies.
+    pub fn start(&self) -> usize {
+        self.middle[0]
+    }
 }
 
 /// One padded line of a row to be filled.

@@ -18,10 +18,10 @@ use crate::volume::{Element, ElementType};
 
 /// Elements of a padded line that are used: the widest piece, or one vector of any tier, and the two ends.
 pub(crate) const PADDED: usize = WIDEST + 2;
-/// Lines begin here in their place, so that the voxels themselves, one further, are aligned.
-const LEAD: usize = 31;
+/// In a line's place, what is copied into it as it lies begins here.
+const LEAD: usize = 32;
 /// Elements of memory for a padded line.
-pub(crate) const LINE: usize = LEAD + PADDED + 31;
+pub(crate) const LINE: usize = LEAD + PADDED + 30;
 const _: () = assert!(LINE.is_multiple_of(32));
 /// Elements of memory for the padded lines of a block.
 pub(crate) const THREE_PLANES: usize = 3 * LINES * LINE;
@@ -122,7 +122,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
             Fill { job, block: *block, t, lines: values, marks, key_scale, exact, inlets, ends, contents };
         plane.all = dispatch(S::ISA, fill);
         for (row, start) in plane.starts.iter_mut().enumerate() {
-            *start = values[place(t, row)..].as_ptr();
+            *start = values[place(ends.start(), t, row)..].as_ptr();
         }
         plane.in_place = false;
     }
@@ -178,7 +178,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
 impl Lines<'_, '_, f64> {
     /// The neighbourhood of row `row` of the block, plane `t` being the last that has arrived.
     pub fn neighborhood(&self, t: usize, row: usize) -> Neighborhood {
-        let place = |i: usize| place(t + 1 + i / 3, row + i % 3);
+        let place = |i: usize| place(self.ends.start(), t + 1 + i / 3, row + i % 3);
         let gaps = if self.marks.is_empty() || self.around(row, |content| content.complete) {
             Gaps::None
         } else if self.moderate_around(row) && self.job.rule.has_positive_weights() {
@@ -195,9 +195,12 @@ impl Lines<'_, '_, f64> {
     }
 }
 
-/// Where padded line `row` of plane `t` of the march begins.
-fn place(t: usize, row: usize) -> usize {
-    (t % 3 * LINES + row) * LINE + LEAD
+/// Where padded line `row` of plane `t` of the march begins, element `start` being the first that is copied as it lies: that is
+/// written in aligned vectors. (With the
+/// voxels themselves aligned instead, one further where the row goes on, 16-bit integers took 1.07 of the time, bytes 1.03.)
+#[inline(always)]
+fn place(start: usize, t: usize, row: usize) -> usize {
+    (t % 3 * LINES + row) * LINE + LEAD - start
 }
 
 /// The lines of one plane of a block, to be filled: a kernel of its own. Answers what is true of all of them.
@@ -254,7 +257,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
             let mut mask =
                 job.source.mask.as_ref().map(|mask| (unsafe { mask.at::<u8>(start) }.cast_const(), mask));
             for (row, content) in contents.iter_mut().enumerate() {
-                let place = place(t, row);
+                let place = place(0, t, row);
                 // SAFETY: a line of n adjacent voxels.
                 let line = unsafe { std::slice::from_raw_parts(from, n) };
                 let kept = mask.map_or(&[][..], |(row, mask)| {
@@ -271,7 +274,7 @@ impl<L: LineElement> Fill<'_, '_, L> {
             return all;
         }
         for (row, content) in contents.iter_mut().enumerate() {
-            let place = place(t, row);
+            let place = place(ends.start(), t, row);
             let end = place + n;
             let marks = if marks.is_empty() { &mut [][..] } else { &mut marks[place..end] };
             let line = Line { values: &mut lines[place..end], marks, form };
