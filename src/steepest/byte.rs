@@ -106,10 +106,10 @@ unsafe fn put<S: Simd, V: VectorI16<Simd = S>, const SLOPE: bool, const EMPTY: b
     if !SLOPE {
         return;
     }
-    let in_parts = if EMPTY { None } else { out.slopes.in_parts(weights) };
-    // Below the difference, what its weight is looked up by: with parts in long tables the complement of the label.
+    let split = if EMPTY { None } else { out.slopes.split(weights) };
+    // Below the difference, what its weight is looked up by: with split weights in long tables the complement of the label.
     let mut indexed = best.rank;
-    if in_parts.is_none() || !S::LONG_TABLES {
+    if split.is_none() || !S::LONG_TABLES {
         let class = V::splat(simd, 1).select(best.edge_loses, V::splat(simd, 3));
         let class = class.select(best.corner_loses, V::splat(simd, 7));
         indexed = best.rank.with_bits(V::splat(simd, BYTE_SCALE - 1), class);
@@ -120,8 +120,8 @@ unsafe fn put<S: Simd, V: VectorI16<Simd = S>, const SLOPE: bool, const EMPTY: b
         let scaled = index.and_bits(S::F32::splat(simd, f32::from_bits(UPPER))).integers();
         // SAFETY: the caller's promise.
         unsafe {
-            if let Some((to, parts)) = in_parts {
-                parts.slopes(simd, scaled, index).store(to.add(x + part));
+            if let Some((to, split)) = split {
+                split.slopes(simd, scaled, index).store(to.add(x + part));
                 continue;
             }
             let mut difference = scaled.mul(S::F32::splat(simd, 1.0 / SLOPE_SCALE));

@@ -9,7 +9,7 @@ use crate::steepest::exact::Exact;
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
 use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{Ahead, ROWS, Weights};
-use crate::steepest::slopes::Parts;
+use crate::steepest::slopes::SplitWeights;
 use crate::steepest::turned::is_turned;
 use crate::volume::{ElementType, VolumeMut};
 
@@ -66,9 +66,9 @@ impl<'a> Job<'a> {
         let mut weights = Weights::new(&rule);
         let way = Way::new(&source, weights.as_ref());
         if let (Some(weights), true) = (&mut weights, slope.is_some()) {
-            weights.parts = match way {
-                Way::Bytes => Parts::new(isa, &weights.exact, SLOPE_SCALE, 255),
-                Way::Words => Parts::of_words(isa, &weights.exact),
+            weights.split = match way {
+                Way::Bytes => SplitWeights::new(isa, &weights.exact, SLOPE_SCALE, 255),
+                Way::Words => SplitWeights::of_words(isa, &weights.exact),
                 _ => None,
             };
         }

@@ -4,6 +4,7 @@ mod best;
 mod border;
 mod byte;
 mod convert;
+mod definition;
 mod direct;
 mod exact;
 mod float;

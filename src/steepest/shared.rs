@@ -10,7 +10,7 @@ use crate::steepest::byte::byte_limit;
 use crate::steepest::convert::LineElement;
 use crate::steepest::exact::Exact;
 use crate::steepest::rule::{Minima, REFERENCE_CENTER_SCORE, Rule, distance_weights};
-use crate::steepest::slopes::{Parts, Slopes};
+use crate::steepest::slopes::{Slopes, SplitWeights};
 use crate::steepest::word::word_limit;
 
 /// Rows of output in a block. (8: bytes 4 % slower, 16-bit integers 4 % faster, f32 a tenth slower.)
@@ -181,7 +181,7 @@ pub(crate) struct Weights {
     pub byte_limits: [i16; 3],
     pub word_limits: [f32; 3],
     /// For integers: how to make slopes faster, where it is exact.
-    pub parts: Option<Parts>,
+    pub split: Option<SplitWeights>,
 }
 
 impl Weights {
@@ -224,7 +224,7 @@ impl Weights {
             band: [threshold - band, threshold + band].map(|edge| edge as f32),
             byte_limits: limits.map(byte_limit),
             word_limits: limits.map(word_limit),
-            parts: None,
+            split: None,
         })
     }
 }

@@ -61,9 +61,9 @@ impl Slopes {
 
     /// Where slopes go and what they are made with, if they can be made in f32.
     #[inline(always)]
-    pub fn in_parts(self, weights: &Weights) -> Option<(*mut f32, &Parts)> {
-        match (self, &weights.parts) {
-            (Slopes::Single(to), Some(parts)) => Some((to, parts)),
+    pub fn split(self, weights: &Weights) -> Option<(*mut f32, &SplitWeights)> {
+        match (self, &weights.split) {
+            (Slopes::Single(to), Some(split)) => Some((to, split)),
             _ => None,
         }
     }
@@ -73,14 +73,14 @@ impl Slopes {
 ///
 /// The sum is within 2⁻⁴⁸ of the weight, and so the slope wrong at most where the product lies that near to the middle of
 /// two f32. Whether it is ever, is tried with all differences that there are.
-pub(crate) struct Parts {
+pub(crate) struct SplitWeights {
     high: [f32; 32],
     low: [f32; 32],
 }
 
-impl Parts {
+impl SplitWeights {
     /// For differences up to `largest`, which come `scale` times as large, a power of two.
-    pub fn new(isa: Isa, weights: &[f64; 8], scale: f32, largest: u32) -> Option<Parts> {
+    pub fn new(isa: Isa, weights: &[f64; 8], scale: f32, largest: u32) -> Option<SplitWeights> {
         // By class, and by the complement of a label's five bits. (No class of cubes has the number of a label that is not of
         // that class itself.)
         let weight = |i: usize| {
@@ -91,19 +91,19 @@ impl Parts {
         };
         let high: [f32; 32] = std::array::from_fn(|i| weight(i) as f32);
         let low: [f32; 32] = std::array::from_fn(|i| (weight(i) - f64::from(high[i])) as f32);
-        let parts = Parts { high: high.map(|w| w / scale), low: low.map(|w| w / scale) };
-        dispatch(isa, Trial { parts: &parts, weights, scale, largest }).then_some(parts)
+        let split = SplitWeights { high: high.map(|w| w / scale), low: low.map(|w| w / scale) };
+        dispatch(isa, Trial { split: &split, weights, scale, largest }).then_some(split)
     }
 
     /// For 16-bit integers: their differences are too many to try them all in a call, so a test has done it for voxels that
     /// are cubes of 1, and a power of two changes no digit.
-    pub fn of_words(isa: Isa, weights: &[f64; 8]) -> Option<Parts> {
+    pub fn of_words(isa: Isa, weights: &[f64; 8]) -> Option<SplitWeights> {
         let unit = unit_weights();
         let scale = weights[1];
         let power = scale.to_bits().trailing_zeros() >= f64::MANTISSA_DIGITS - 1;
         let moderate = (1e-18..1e18).contains(&scale);
         let tried = power && moderate && (1..8).all(|i| weights[i] == scale * unit[i]);
-        if tried { Parts::new(isa, weights, 1.0, 0) } else { None }
+        if tried { SplitWeights::new(isa, weights, 1.0, 0) } else { None }
     }
 
     /// The slopes of a vector of differences, all of them numbers.
@@ -116,7 +116,7 @@ impl Parts {
 
 /// Whether the slopes of integers are right for these weights.
 struct Trial<'a> {
-    parts: &'a Parts,
+    split: &'a SplitWeights,
     weights: &'a [f64; 8],
     scale: f32,
     largest: u32,
@@ -127,7 +127,7 @@ impl Kernel for Trial<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> bool {
-        let Trial { parts, weights, scale, largest } = self;
+        let Trial { split, weights, scale, largest } = self;
         if !S::FUSED {
             return false;
         }
@@ -143,7 +143,7 @@ impl Kernel for Trial<'_> {
                 // SAFETY: the arrays hold the lanes of the widest tier.
                 unsafe {
                     let differences = S::F32::load(simd, differences.as_ptr());
-                    parts.slopes(simd, differences, index).store(slopes.as_mut_ptr());
+                    split.slopes(simd, differences, index).store(slopes.as_mut_ptr());
                 }
                 let right = slopes.iter().take(S::F32::LANES).enumerate().all(|(lane, made)| {
                     let slope = (f64::from(first + lane as u32) * weight) as f32;
@@ -162,23 +162,23 @@ impl Kernel for Trial<'_> {
 mod tests {
     use super::*;
 
-    /// `Parts::of_words` relies on it.
+    /// `SplitWeights::of_words` relies on it.
     #[test]
-    fn slopes_of_words_are_exact_in_parts_for_cubes_of_one() {
+    fn slopes_of_words_are_exact_for_cubes_of_one() {
         for isa in Isa::supported() {
-            let parts = Parts::new(isa, &unit_weights(), 1.0, 65_535);
-            assert_eq!(parts.is_some(), isa != Isa::Portable, "{isa:?}");
+            let split = SplitWeights::new(isa, &unit_weights(), 1.0, 65_535);
+            assert_eq!(split.is_some(), isa != Isa::Portable, "{isa:?}");
         }
     }
 
     #[test]
-    fn parts_that_would_be_wrong_are_found() {
+    fn weights_that_would_be_wrong_are_found() {
         for isa in Isa::supported() {
             // The slope of 1 lies next to the middle of two f32; the parts end 2⁻⁴⁸ of it too early.
             let weight = 1.0 + 2f64.powi(-24) + 2f64.powi(-52);
-            assert!(Parts::new(isa, &[weight; 8], 1.0, 255).is_none());
-            // Parts are infinite, and of no use.
-            assert!(Parts::new(isa, &unit_weights().map(|w| w * 1e200), 1.0, 255).is_none());
+            assert!(SplitWeights::new(isa, &[weight; 8], 1.0, 255).is_none());
+            // SplitWeights are infinite, and of no use.
+            assert!(SplitWeights::new(isa, &unit_weights().map(|w| w * 1e200), 1.0, 255).is_none());
         }
     }
 }

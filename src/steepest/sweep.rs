@@ -14,19 +14,18 @@ use std::sync::atomic::Ordering;
 use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::steepest::direct::{self, Neighborhood};
+use crate::steepest::definition;
 use crate::steepest::exact::Exact;
 use crate::steepest::float::Float;
 use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
-use crate::steepest::odd::{self, Parts};
+use crate::steepest::odd::{By, Parts};
 use crate::steepest::output::Finish;
-use crate::steepest::rule::{Border, Rule};
 use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
 use crate::steepest::slopes::Slopes;
-use crate::steepest::turned::{Inlets, Turned};
+use crate::steepest::turned::Turned;
 use crate::volume::ElementType;
 
 /// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
@@ -121,7 +120,7 @@ impl Kernel for Task<'_> {
             (Way::Float, true) => float::<S, true, true>(job, block, single, rows),
             (Way::Anisotropic, false) => float::<S, false, false>(job, block, single, rows),
             (Way::Anisotropic, true) => float::<S, false, true>(job, block, single, rows),
-            (Way::Definition, _) => definition::<S>(job, block, rows),
+            (Way::Definition, _) => definition::block::<S>(job, block, rows),
         }
     }
 }
@@ -165,13 +164,13 @@ struct Memory<'a, L> {
 }
 
 /// The rows of output on their way, and what it takes to make one of them by the definition.
-struct Rows<'a> {
-    labels: &'a mut [u8],
+pub(super) struct Rows<'a> {
+    pub labels: &'a mut [u8],
     flags: &'a mut [u32],
-    slopes: &'a mut [f64],
-    turned: &'a mut Turned,
-    double: &'a mut Scratch<f64>,
-    marks: &'a mut Scratch<f64>,
+    pub slopes: &'a mut [f64],
+    pub turned: &'a mut Turned,
+    pub double: &'a mut Scratch<f64>,
+    pub marks: &'a mut Scratch<f64>,
 }
 
 /// A step of a kernel of shared minima, as a kernel of its own.
@@ -187,29 +186,6 @@ impl<K: Shared, const EMIT: bool, const SLOPE: bool> Kernel for Advance<'_, K, E
     fn run<S: Simd>(self, simd: S) -> Seen {
         // SAFETY: `march` has laid the memory out as `Shared::step` wants it.
         unsafe { K::step::<S, EMIT, SLOPE>(simd, self.weights, self.step) }
-    }
-}
-
-/// A row by the definition's arithmetic, as a kernel of its own.
-struct Direct<'a> {
-    rule: &'a Rule,
-    around: Neighborhood,
-    width: usize,
-    /// Each with room for whole vectors.
-    labels: &'a mut [u8],
-    slopes: &'a mut [f64],
-}
-
-impl Kernel for Direct<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Direct { rule, around, width, labels, slopes } = self;
-        assert!(labels.len() >= width.next_multiple_of(16) && slopes.len() >= width.next_multiple_of(16));
-        // SAFETY: lines and marks lie in places of LINE elements, which have room for the widest piece in whole
-        // vectors; for labels and slopes it was just checked.
-        unsafe { direct::row(simd, rule, &around, width, labels.as_mut_ptr(), slopes.as_mut_ptr()) };
     }
 }
 
@@ -322,41 +298,41 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             let moderate = lines.moderate_around(row);
             // (The definition writes whole vectors of slopes, so in parts only where those of the kernel are elsewhere.)
             let mut parts = match (moderate, straight) {
-                (true, _) => Parts::all(odd::Way::Kernel, n),
+                (true, _) => Parts::all(By::Kernel, n),
                 (false, true) => Parts::find(&lines, t, row, n),
-                (false, false) => Parts::all(odd::Way::Definition, n),
+                (false, false) => Parts::all(By::Definition, n),
             };
             let mut undecided = 0;
             each_flag(flags, lanes, n, |i| undecided += usize::from(parts.is_kernels(i)));
             if undecided > n / REDO {
-                parts = Parts::all(odd::Way::Definition, n);
+                parts = Parts::all(By::Definition, n);
             } else if undecided > 0 {
                 each_flag(flags, lanes, n, |i| {
                     if parts.is_kernels(i) {
-                        let (label, slope) = redo(job, [z, y, x[0] + i]);
+                        let (label, slope) = definition::voxel(job, [z, y, x[0] + i]);
                         labels[i] = label;
                         // SAFETY: a voxel of the row.
                         unsafe { out[row].slopes.set(i, slope) };
                     }
                 });
             }
-            for (part, way) in parts.runs() {
+            for (part, by) in parts.runs() {
                 let slopes = &mut rows.slopes[row * LINE..][..LINE];
                 let (labels, x) = (&mut labels[part.clone()], [x[0] + part.start, x[0] + part.end]);
-                match way {
-                    odd::Way::Kernel if straight => continue,
-                    odd::Way::Kernel => {}
-                    odd::Way::Nan => {
+                match by {
+                    By::Kernel if straight => continue,
+                    By::Kernel => {}
+                    By::Nan => {
                         let (label, slope) = job.rule.of_nan();
                         labels.fill(label);
                         slopes[..part.len()].fill(slope);
                     }
-                    odd::Way::Definition => {
+                    By::Definition => {
                         let memory = [&mut *rows.double, &mut *rows.marks];
-                        direct_row::<S>(job, [z, y], x, labels, slopes, memory);
+                        definition::row::<S>(job, [z, y], x, labels, slopes, memory);
                     }
                 }
-                let masked = way != odd::Way::Kernel;
+                let masked = by != By::Kernel;
                 let outlets = &mut outlets;
                 dispatch(
                     S::ISA,
@@ -388,83 +364,4 @@ fn each_flag(flags: &[u32], lanes: usize, n: usize, mut each: impl FnMut(usize))
             }
         }
     }
-}
-
-/// One voxel by the definition.
-#[inline(never)]
-fn redo(job: &Job, voxel: [usize; 3]) -> (u8, f64) {
-    let outcome = job.rule.define(&job.source.neighborhood(voxel));
-    (outcome.label, outcome.slope)
-}
-
-/// One row of an f32 image in f64: for NaN and infinity.
-fn direct_row<S: Simd>(
-    job: &Job,
-    [z, y]: [usize; 2],
-    x: [usize; 2],
-    labels: &mut [u8],
-    slopes: &mut [f64],
-    mut memory: [&mut Scratch<f64>; 2],
-) {
-    if let [Err(_), _] | [_, Err(_)] = memory.each_mut().map(|part| part.grow(THREE_PLANES)) {
-        // It is too late to refuse the call, and one voxel at a time needs no memory.
-        for i in 0..x[1] - x[0] {
-            (labels[i], slopes[i]) = redo(job, [z, y, x[0] + i]);
-        }
-        return;
-    }
-    let [values, marks] = memory.map(|part| part.as_mut_slice());
-    // The rows above, at and below `y` of the planes before, at and after `z`, as a block of one row.
-    let block = [[z, z + 1], [y, y + 1], x];
-    let mut lines = Lines::new(job, block, values, marks, None, None, Inlets::none());
-    for t in 0..3 {
-        lines.arrive::<S>(t);
-    }
-    let mut row = [0; LINE];
-    let around = lines.neighborhood(2, 0);
-    let width = x[1] - x[0];
-    dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels: &mut row, slopes });
-    labels.copy_from_slice(&row[..width]);
-}
-
-/// A block by the definition's arithmetic in vectors.
-#[inline(always)]
-fn definition<S: Simd>(job: &Job, block: [[usize; 2]; 3], rows: Rows) {
-    let [z, y, x] = block;
-    let Rows { labels, slopes, turned, double: values, marks, .. } = rows;
-    // Without gaps nobody looks at the marks.
-    let gaps = job.source.mask.is_some() || job.source.border.contains(&Border::Inside);
-    let marks = if gaps { marks.as_mut_slice() } else { &mut [] };
-    let (inlets, mut outlets) = turned.for_block(block);
-    let mut lines = Lines::new(job, block, values.as_mut_slice(), marks, None, None, inlets);
-    for t in 0..z[1] - z[0] + 2 {
-        lines.arrive::<S>(t);
-        if t < 2 {
-            continue;
-        }
-        let z = z[0] + t - 2;
-        for (row, y) in (y[0]..y[1]).enumerate() {
-            if job.skipped(0, z) || job.skipped(1, y) {
-                job.write_zeros([z, y], x, &mut outlets);
-                continue;
-            }
-            let around = lines.neighborhood(t, row);
-            let width = x[1] - x[0];
-            dispatch(S::ISA, Direct { rule: &job.rule, around, width, labels, slopes });
-            dispatch(
-                S::ISA,
-                Finish {
-                    job,
-                    row: [z, y],
-                    x,
-                    labels: &mut labels[..width],
-                    slopes,
-                    masked: true,
-                    written: false,
-                    outlets: &mut outlets,
-                },
-            );
-        }
-    }
-    outlets.flush(job);
 }

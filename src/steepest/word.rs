@@ -85,8 +85,8 @@ impl<S: Simd<F32 = V>, V: Vector<Simd = S, Elem = f32> + VectorF32> Key<S> for W
             let class = splat(7).select(corner_wins, splat(3).select(edge_wins, splat(1)));
             // SAFETY: as above. (Zero less zero is +0, as is the difference.)
             unsafe {
-                match out.slopes.in_parts(weights) {
-                    Some((to, parts)) if !gaps => parts.slopes(simd, difference, class).store(to.add(x)),
+                match out.slopes.split(weights) {
+                    Some((to, split)) if !gaps => split.slopes(simd, difference, class).store(to.add(x)),
                     _ => out.slopes.put(simd, weights, difference, class, x),
                 }
             }
