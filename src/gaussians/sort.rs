@@ -260,13 +260,15 @@ impl Sort<'_> {
                 if cell == NOWHERE {
                     continue;
                 }
-                let center = [block.center[0][i], block.center[1][i], block.center[2][i]];
                 let place = chunk.cells[cell as usize];
                 chunk.cells[cell as usize] += 1;
                 // SAFETY: histogram() counted this centre in this chunk and cell, so the place is this chunk's
                 // own and lies below the reserved total.
                 unsafe {
-                    places.positions.add(place).write(center);
+                    // (One by one: an array was put together in memory and read from there too early, which took as long as
+                    // the rest.)
+                    let to = places.positions.add(place).cast::<f64>();
+                    (0..3).for_each(|j| to.add(j).write(block.center[j][i]));
                     if let Some(to) = places.rows {
                         to.add(place).write(rows.start + i);
                     }
@@ -277,6 +279,7 @@ impl Sort<'_> {
                     let mut weight = self.rules.weight(self.amplitude(row), self.axes, self.sigma(row));
                     // What adds nothing must not set the scale for what does.
                     if !weight.is_finite() || each_weight && weight.abs() > chunk.peak {
+                        let center = [block.center[0][i], block.center[1][i], block.center[2][i]];
                         if self.adds_nothing(center, self.sigma(row)) {
                             weight = 0.0;
                         } else if !weight.is_finite() && chunk.bad.is_none() {
