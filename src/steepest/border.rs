@@ -35,7 +35,7 @@ pub(crate) fn wrap(i: isize, n: usize, border: Border) -> Option<usize> {
     let inside = (0..n as isize).contains(&i);
     match border {
         _ if inside => Some(i as usize),
-        // (A remainder would take as long as a tenth of a line of bytes.)
+        // (A remainder is a division, in every line.)
         Border::Periodic => Some(if i < 0 { n - 1 } else { 0 }),
         _ => None,
     }

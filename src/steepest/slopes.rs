@@ -177,7 +177,7 @@ mod tests {
             // The slope of 1 lies next to the middle of two f32; the parts end 2⁻⁴⁸ of it too early.
             let weight = 1.0 + 2f64.powi(-24) + 2f64.powi(-52);
             assert!(SplitWeights::new(isa, &[weight; 8], 1.0, 255).is_none());
-            // SplitWeights are infinite, and of no use.
+            // Infinite weights are of no use.
             assert!(SplitWeights::new(isa, &unit_weights().map(|w| w * 1e200), 1.0, 255).is_none());
         }
     }
