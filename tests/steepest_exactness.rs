@@ -606,8 +606,6 @@ fn nan_in_centre_face_edge_and_corner() {
     check_all_rules(&Array3::from_elem((5, 5, 20), f32::NAN), "all NaN");
 }
 
-/// Rows inside a large enough f32 image are read in place: what is not a plain number is found wherever it lies in
-/// them, in the first or last voxel of a piece, too.
 /// Rows of which a part is NaN, or odd in another way: the rest of them stays the kernels'.
 #[test]
 fn backgrounds_of_nan() {
@@ -638,6 +636,29 @@ fn backgrounds_of_nan() {
     }
 }
 
+/// The parts of a row that meet NaN end where their neighbours do, wherever the last number lies.
+#[test]
+fn upright_walls_of_nan() {
+    let mut random = Random(31);
+    for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
+        for wall in 20..54 {
+            let options = Options { minima, ..Options::default() };
+            let noise = Array3::from_shape_simple_fn((4, 6, 80), || f32::random(&mut random, wall % 3));
+            for behind in [true, false] {
+                let mut image = noise.clone();
+                for ((_, _, x), value) in image.indexed_iter_mut() {
+                    if (x >= wall) == behind {
+                        *value = f32::NAN;
+                    }
+                }
+                check(image.view(), None, &options, &mut random, "wall");
+            }
+        }
+    }
+}
+
+/// Rows inside a large enough f32 image are read in place: what is not a plain number is found wherever it lies in
+/// them, in the first or last voxel of a piece, too.
 #[test]
 fn one_odd_voxel_anywhere_in_rows_read_in_place() {
     let mut random = Random(15);
