@@ -35,44 +35,6 @@ pub enum ErrorKind {
     Panic = -100,
 }
 
-impl ErrorKind {
-    /// Every kind, in the order of the status codes.
-    pub(crate) const ALL: [ErrorKind; 13] = [
-        ErrorKind::Null,
-        ErrorKind::Shape,
-        ErrorKind::Stride,
-        ErrorKind::Align,
-        ErrorKind::Dtype,
-        ErrorKind::Overlap,
-        ErrorKind::Option,
-        ErrorKind::Value,
-        ErrorKind::Isa,
-        ErrorKind::Memory,
-        ErrorKind::Thread,
-        ErrorKind::Cancelled,
-        ErrorKind::Panic,
-    ];
-
-    /// A short fixed text for the kind; NUL-terminated so that the C interface can hand it out.
-    pub(crate) const fn c_text(self) -> &'static std::ffi::CStr {
-        match self {
-            ErrorKind::Null => c"a required pointer is NULL",
-            ErrorKind::Shape => c"invalid or mismatched shape",
-            ErrorKind::Stride => c"invalid strides",
-            ErrorKind::Align => c"data not aligned to its element type",
-            ErrorKind::Dtype => c"element type not supported here",
-            ErrorKind::Overlap => c"input and output overlap",
-            ErrorKind::Option => c"invalid option",
-            ErrorKind::Value => c"value out of range",
-            ErrorKind::Isa => c"instruction set unknown or not supported by this machine",
-            ErrorKind::Memory => c"out of memory",
-            ErrorKind::Thread => c"threads could not be started",
-            ErrorKind::Cancelled => c"cancelled by the progress callback",
-            ErrorKind::Panic => c"internal error (a bug in voxlane)",
-        }
-    }
-}
-
 /// The error of every fallible function of this crate.
 ///
 /// ```

@@ -50,7 +50,10 @@
 
 mod environment;
 mod error;
+// Not with the unit tests: its exported functions would have every kernel of every tier compiled once more (a build
+// of minutes, not of seconds). It is tested through the library's C interface, as a unit test in it would not run.
 #[doc(hidden)]
+#[cfg(not(test))]
 pub mod ffi;
 mod gaussians;
 mod isa;

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::floating_point::DefaultMode;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// What every fallible function returns: 0 is success, negative values are errors and are never reused.
 pub type voxlane_status = i32;
@@ -85,13 +85,24 @@ pub(crate) fn guard(call: impl FnOnce() -> Result<(), Error>) -> voxlane_status 
 /// ever.
 #[unsafe(no_mangle)]
 pub extern "C" fn voxlane_status_string(status: voxlane_status) -> *const c_char {
-    if status == VOXLANE_OK {
-        return c"success".as_ptr();
-    }
-    match ErrorKind::ALL.into_iter().find(|kind| *kind as voxlane_status == status) {
-        Some(kind) => kind.c_text().as_ptr(),
-        None => c"unknown status".as_ptr(),
-    }
+    let text = match status {
+        VOXLANE_OK => c"success",
+        VOXLANE_ERR_NULL => c"a required pointer is NULL",
+        VOXLANE_ERR_SHAPE => c"invalid or mismatched shape",
+        VOXLANE_ERR_STRIDE => c"invalid strides",
+        VOXLANE_ERR_ALIGN => c"data not aligned to its element type",
+        VOXLANE_ERR_DTYPE => c"element type not supported here",
+        VOXLANE_ERR_OVERLAP => c"input and output overlap",
+        VOXLANE_ERR_OPTION => c"invalid option",
+        VOXLANE_ERR_VALUE => c"value out of range",
+        VOXLANE_ERR_ISA => c"instruction set unknown or not supported by this machine",
+        VOXLANE_ERR_MEMORY => c"out of memory",
+        VOXLANE_ERR_THREAD => c"threads could not be started",
+        VOXLANE_CANCELLED => c"cancelled by the progress callback",
+        VOXLANE_ERR_PANIC => c"internal error (a bug in voxlane)",
+        _ => c"unknown status",
+    };
+    text.as_ptr()
 }
 
 /// The text of this thread's last failure, with the offending numbers: one line of UTF-8, empty if there was
