@@ -86,6 +86,7 @@ std::vector<std::uint8_t> labels_of(const std::vector<double> &image, const std:
     voxlane::steepest_options options;
     options.direction = voxlane::direction::ascent;
     options.minima = voxlane::minima::flat;
+    options.border.fill(voxlane::border::inside); // no label leads out of the image
     options.spacing = voxel_size;
     options.mask = voxlane::view(mask.data(), shape);
     options.threads = threads;
@@ -94,9 +95,9 @@ std::vector<std::uint8_t> labels_of(const std::vector<double> &image, const std:
     return labels;
 }
 
-// Where a voxel's way ends. Faces have label 0 and are removed: they end at themselves.
+// Where a voxel's way ends.
 std::size_t end_of(const std::vector<std::uint8_t> &labels, std::size_t voxel) {
-    while (labels[voxel] != VOXLANE_LABEL_CENTER && labels[voxel] != VOXLANE_LABEL_MASKED && labels[voxel] != 0) {
+    while (labels[voxel] != VOXLANE_LABEL_CENTER && labels[voxel] != VOXLANE_LABEL_MASKED) {
         const std::ptrdiff_t label = labels[voxel];
         const std::ptrdiff_t step = (label / 9 - 1) * static_cast<std::ptrdiff_t>(shape[1] * shape[2]) +
                                     (label / 3 % 3 - 1) * static_cast<std::ptrdiff_t>(shape[2]) + label % 3 - 1;

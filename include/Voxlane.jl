@@ -188,6 +188,9 @@ end
 "Three values in C's order."
 turned(value, name) = reverse(per_index(value, name))
 
+# Three zeros mean the default in C. One zero is refused, with a text.
+refused_if_zero(spacing) = all(iszero, spacing) ? (0.0, 0.0, 1.0) : spacing
+
 # --- Progress -----------------------------------------------------------------------------------------------------
 
 "A progress callback on its way through C, where no exception may pass."
@@ -271,7 +274,7 @@ function steepest!(
                 choice(isa, "isa", ISAS),
                 threads,
                 0,
-                map(Float64, turned(spacing, "spacing")),
+                refused_if_zero(map(Float64, turned(spacing, "spacing"))),
                 weights === nothing ? Ptr{Float64}(C_NULL) : pointer(weight_values),
                 mask === nothing ? Ptr{CArray}(C_NULL) : Base.unsafe_convert(Ptr{CArray}, mask_array),
                 slope === nothing ? Ptr{CArray}(C_NULL) : Base.unsafe_convert(Ptr{CArray}, slope_array),

@@ -285,7 +285,8 @@ contains
       if (label >= 0 .and. label < 27) offset = [mod(label, 3), mod(label/3, 3), label/9] - 1
    end function label_offset
 
-   !> "portable", "avx2" or "avx512": what calls take by themselves.
+   !> "portable", "avx2" or "avx512": what calls take by themselves. "unknown" if VOXLANE_ISA is misspelt or asks for too
+   !> much, which every call then refuses.
    function active_isa() result(name)
       character(:), allocatable :: name
       name = from_c(voxlane_isa_name(voxlane_isa_active()))
@@ -362,7 +363,7 @@ contains
    function readable_f32(a) result(array)
       real(c_float), intent(in), target :: a(:, :, :)
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), VOXLANE_F32)
          return
       end if
@@ -374,7 +375,7 @@ contains
    function readable_f64(a) result(array)
       real(c_double), intent(in), target :: a(:, :, :)
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), VOXLANE_F64)
          return
       end if
@@ -387,7 +388,7 @@ contains
       integer(c_int8_t), intent(in), target :: a(:, :, :)
       logical, intent(in), optional :: unsigned
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), signedness(VOXLANE_I8, unsigned))
          return
       end if
@@ -400,7 +401,7 @@ contains
       integer(c_int16_t), intent(in), target :: a(:, :, :)
       logical, intent(in), optional :: unsigned
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), signedness(VOXLANE_I16, unsigned))
          return
       end if
@@ -413,7 +414,7 @@ contains
       integer(c_int32_t), intent(in), target :: a(:, :, :)
       logical, intent(in), optional :: unsigned
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), signedness(VOXLANE_I32, unsigned))
          return
       end if
@@ -425,7 +426,7 @@ contains
    function readable_bool(a) result(array)
       logical(c_bool), intent(in), target :: a(:, :, :)
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing(shape(a), VOXLANE_U8)
          return
       end if
@@ -486,6 +487,8 @@ contains
       raw%minima = chosen%minima
       raw%border = chosen%border(3:1:-1)
       raw%spacing = chosen%spacing(3:1:-1)
+      ! Three zeros mean the default in C. One zero is refused, with a text.
+      if (all(abs(chosen%spacing) <= 0)) raw%spacing(3) = 1
       raw%isa = chosen%isa
       raw%threads = chosen%threads
       if (allocated(chosen%weights)) then
@@ -701,7 +704,7 @@ contains
    function table_f32(a) result(array)
       real(c_float), intent(in), target :: a(:, :)
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing([shape(a), 1], VOXLANE_F32)
          return
       end if
@@ -714,7 +717,7 @@ contains
       real(c_float), intent(in), target, optional :: a(:)
       type(voxlane_array) :: array
       if (.not. present(a)) return
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing([0, 1, 1], VOXLANE_F32)
          return
       end if
@@ -726,7 +729,7 @@ contains
    function table_f64(a) result(array)
       real(c_double), intent(in), target :: a(:, :)
       type(voxlane_array) :: array
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing([shape(a), 1], VOXLANE_F64)
          return
       end if
@@ -739,7 +742,7 @@ contains
       real(c_double), intent(in), target, optional :: a(:)
       type(voxlane_array) :: array
       if (.not. present(a)) return
-      if (size(a) == 0) then
+      if (any(shape(a) == 0)) then
          array = nothing([0, 1, 1], VOXLANE_F64)
          return
       end if

@@ -10,7 +10,8 @@
  * AXES      as in voxlane.h: axis 0 is the slowest in the usual order of memory ("z"), axis 2 the fastest ("x").
  * MEMORY    stays the caller's. A view is a pointer with extents and strides; it owns nothing and copies nothing.
  * ERRORS    Functions throw voxlane::error. Those whose name begins with try_ never throw and return the status; the
- *           text is then in voxlane_last_error().
+ *           text is then in voxlane_last_error(). (With a library of another ABI they return VOXLANE_ERR_OPTION and leave
+ *           no text.)
  * PROGRESS  A callback that answers true cancels the call. One that throws cancels it too, and the exception arrives at
  *           the caller of steepest or sum_gaussians; of the try_ functions, it arrives as VOXLANE_CANCELLED.
  *
@@ -332,6 +333,9 @@ inline voxlane_status steepest(const voxlane_array &image, const voxlane_array_m
         raw.border[axis] = static_cast<std::int32_t>(options.border[axis]);
         raw.spacing[axis] = options.spacing[axis];
     }
+    /* Three zeros mean the default in C. One zero is refused, with a text. */
+    if (options.spacing == std::array<double, 3>{})
+        raw.spacing[2] = 1;
     raw.isa = static_cast<std::int32_t>(options.instruction_set);
     raw.threads = options.threads;
     raw.weights = options.weights ? options.weights->data() : nullptr;

@@ -179,6 +179,10 @@ class Error(RuntimeError):
         super().__init__(text)
         self.status = status
 
+    def __reduce__(self) -> tuple[type[Error], tuple[int, str]]:
+        # From a pool's process it comes back by pickle, which would call it with the text alone.
+        return (type(self), (self.status, str(self)))
+
 
 def _candidates() -> Iterator[str]:
     if sys.platform == "win32":

@@ -145,6 +145,12 @@ void errors_carry_the_status() {
     expect(voxlane::try_steepest(voxlane::view<const float>(nullptr, shape), voxlane::view(wrong.data(), shape)) ==
                VOXLANE_ERR_NULL,
            "try_steepest returns the status");
+    voxlane::steepest_options no_size;
+    no_size.spacing = {0, 0, 0};
+    expect(voxlane::try_steepest(voxlane::view(values.data(), shape), voxlane::view(wrong.data(), shape), no_size) ==
+                   VOXLANE_ERR_VALUE &&
+               std::string(voxlane_last_error()).find("spacing of axis 0 is 0") == 0,
+           "three zeros are no default");
 }
 
 void callbacks_cancel_and_throw() {

@@ -258,10 +258,26 @@ contains
       options%weights = reshape([1d0, 2d0], [2, 1, 1])
       call steepest(image, labels, options, stat=stat, errmsg=text)
       call expect(stat == VOXLANE_ERR_SHAPE .and. index(text, "weights: shape (2, 1, 1)") == 1, "weights")
+      call steepest(image, labels, steepest_options(spacing=[0d0, 0d0, 0d0]), stat=stat, errmsg=text)
+      call expect(stat == VOXLANE_ERR_VALUE .and. index(text, "spacing of axis 0 is 0") == 1, "three zeros are no default")
       call expect(all(labels == 99), "still untouched")
       call steepest(image, labels, stat=stat)
       call expect(stat == VOXLANE_OK, "success")
    end subroutine errors
+
+   !> 2^33 elements, of which a default integer's size() is 0. Described, never read: they need no memory.
+   subroutine more_elements_than_an_integer_counts()
+      integer, parameter :: n = 2048
+      integer(c_int8_t), pointer :: large(:, :, :)
+      type(voxlane_array) :: array
+      type(c_ptr) :: somewhere
+      somewhere = transfer(65536_c_intptr_t, somewhere)
+      call c_f_pointer(somewhere, large, [n, n, n])
+      array = readable(large)
+      call expect(c_associated(array%data, somewhere) .and. array%dtype == VOXLANE_I8, "address of a large array")
+      call expect(all(array%shape == n), "shape of a large array")
+      call expect(all(array%stride == [n*n, n, 1]), "strides of a large array")
+   end subroutine more_elements_than_an_integer_counts
 
    subroutine sizes()
       type(voxlane_steepest_options) :: options
@@ -306,6 +322,7 @@ program calls
    call more_options()
    call sums()
    call errors()
+   call more_elements_than_an_integer_counts()
    if (failures > 0) error stop 1
    print '(a)', "voxlane.f90: all checks passed"
 end program calls

@@ -153,6 +153,7 @@ end
     @test occursin("labels: shape [5, 5, 4]", sprint(showerror, error))
     @test all(labels .== 99)
     @test caught(() -> steepest(image; spacing=(1, -1, 1))).status == -8
+    @test caught(() -> steepest(image; spacing=0)).status == -8
     @test caught(() -> steepest(zeros(Float32, 3, 0, 3))).status == -2
     @test caught(() -> steepest(image; mask=fill(true, 4, 5, 5))).status == -2
     @test caught(() -> steepest(image; threads=-1)).status == -7

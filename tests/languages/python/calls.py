@@ -7,6 +7,7 @@ import itertools
 import math
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -237,6 +238,10 @@ def test_wrong_arguments():
     assert raises(voxlane.Error, "", voxlane.steepest, image, mask=numpy.ones((4, 5, 5), bool)).status == -2
 
     centers = generator.random((4, 3))
+    # As errors come back from the processes of a pool.
+    error = raises(voxlane.Error, "spacing of axis 0 is -1", voxlane.steepest, image, spacing=-1)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.status, str(again)) == (voxlane.Error, error.status, str(error))
     raises(ValueError, "shape is needed", voxlane.sum_gaussians, centers, 1.0)
     raises(ValueError, "centers has shape", voxlane.sum_gaussians, centers[:, :2], 1.0, (4, 4, 4))
     raises(ValueError, "sigma[:, None]", voxlane.sum_gaussians, centers, numpy.ones(4), (4, 4, 4))
