@@ -21,8 +21,8 @@
  *            `threads` threads: the caller's, and helpers that the process shares and that sleep between calls.
  *            Results are the same bits for every number of threads. After fork() the child may call, too. Helpers take
  *            none of the process's signals. A caller's stack should have 64 KiB to spare.
- * FLOATS     A call computes in the processor's default floating-point mode whatever the caller's (rounding, denormals,
- *            traps), as do its callbacks; mode and exception flags are afterwards what they were.
+ * FLOATS     On x86 and aarch64 a call computes in the processor's default floating-point mode whatever the caller's
+ *            (rounding, denormals, traps), as do its callbacks; mode and exception flags are afterwards what they were.
  * ISA        One binary holds code for several instruction sets and takes the highest that the machine runs. The
  *            environment variable VOXLANE_ISA=portable|avx2|avx512 and the option `isa` lower it. VOXLANE_ISA and
  *            VOXLANE_THREADS are read once, at the first call.
@@ -105,8 +105,10 @@
 #define VOXLANE_MINIMA_STRICT 1
 
 /**
- * Minima: label 13 where every neighbour's score is at most 0. Every other label leads strictly downhill (uphill
- * for ascent), so labels can be followed without cycles. NaN never wins.
+ * Minima: label 13 where every neighbour's score is at most 0. The labels of the other neighbours lead strictly
+ * downhill (uphill for ascent), so labels can be followed without cycles, as long as weights are above 0. NaN never
+ * wins. The 0 of a skipped face leads nowhere, but looks like that of neighbour 0: to follow labels, take
+ * VOXLANE_BORDER_INSIDE or VOXLANE_BORDER_PERIODIC.
  */
 #define VOXLANE_MINIMA_FLAT 2
 
@@ -296,7 +298,7 @@ typedef struct voxlane_steepest_options {
    */
   double spacing[3];
   /**
-   * NULL, or 27 finite weights in place of 1 / distance; that of the centre is not used.
+   * NULL, or 27 finite weights in place of 1 / distance; that of the centre is not looked at.
    */
   const double *weights;
   /**
@@ -311,7 +313,9 @@ typedef struct voxlane_steepest_options {
   const struct voxlane_array_mut *slope;
   /**
    * Half-open range of axis 0 to compute; {0, 0} means all. Nothing else is written, but neighbours outside
-   * it are read: a slab with one plane of halo on either side gets the whole volume's labels.
+   * it are read: a slab with one plane of halo on either side gets the whole volume's labels. Where the
+   * volume ends there is none, and the range begins with the slab or ends with it; unless axis 0 is periodic:
+   * then the halo is the plane at the other end.
    */
   size_t planes[2];
   /**
@@ -557,10 +561,12 @@ voxlane_status voxlane_steepest(const struct voxlane_array *image,
 /**
  * The function of the question this kernel answers: labels of a dense float volume as floats, all defaults.
  *
- * `image` and `labels` hold as many floats as the shape has voxels, the last axis contiguous. Faces get label
- * 0. Returns as voxlane_steepest.
+ * `image` and `labels` hold as many floats as the shape (sizes along z, y, x) has voxels, the last axis contiguous.
+ * Faces get label 0. Returns as voxlane_steepest.
  */
-voxlane_status voxlane_create_label(const float *image, const size_t *shape, float *labels);
+voxlane_status voxlane_create_label(const float *image,
+                                    const size_t shape[3],
+                                    float *labels);
 
 /**
  * Fills options with the defaults: eps 1e-6, peak normalization, box support, point sampling, clipped, overwriting,
@@ -587,7 +593,8 @@ void voxlane_gaussian_options_init(struct voxlane_gaussian_options *options);
  *
  * Supports may be wider than the grid and its period. Refused are: more than 2^50 voxels of reach (2^31 on a periodic
  * axis), a periodic ball of more than 2^20 images, and under VOXLANE_NORM_MASS a ball of more than 2^27 rows of voxels or
- * 2^15 voxels a row.
+ * 2^15 voxels a row; positions that double cannot tell apart: voxels 2^50 spacings or more from zero, and on a periodic
+ * axis or under VOXLANE_NORM_MASS centres as far from the grid; and an amplitude that overflows once it is normalised.
  *
  * Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION, _VALUE (with
  * the index of the centre), _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
@@ -606,15 +613,16 @@ voxlane_status voxlane_sum_gaussians(const struct voxlane_gaussians *gaussians,
  * squares, and the square of the cutoff where the search wants a distance. Its result differs from the asker's
  * own by up to 0.43 at a peak of 0.40. Put right, it takes the square root of thr and squares dists.data.
  *
- * `grid` holds as many floats as the shape has voxels, the last axis contiguous. Returns as voxlane_sum_gaussians.
+ * `shape`, `origin` and `spacing` are in the order z, y, x. `grid` holds as many floats as the shape has voxels, the last
+ * axis contiguous. `eps` 0 is as much as floats hold. Returns as voxlane_sum_gaussians.
  */
 voxlane_status voxlane_gauss_grid(const double *centers,
                                   size_t count,
                                   double sigma,
                                   double eps,
-                                  const size_t *shape,
-                                  const double *origin,
-                                  const double *spacing,
+                                  const size_t shape[3],
+                                  const double origin[3],
+                                  const double spacing[3],
                                   float *grid);
 
 /**

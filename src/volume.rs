@@ -92,10 +92,15 @@ impl Layout {
                 format!("{name}: shape {shape:?} has more voxels than memory can address"),
             ));
         }
-        let (low, high) = self.byte_span();
-        let first = address as i128 + low;
-        let last = address as i128 + high;
-        if high - low > isize::MAX as i128 || first < 0 || last > usize::MAX as i128 {
+        let most = isize::MAX as i128;
+        let (low, high) = self.span();
+        // Elements first: their bytes might be too many for an i128.
+        let addressable = -low <= most && high <= most && {
+            let (low, high) = self.byte_span();
+            let (first, last) = (address as i128 + low, address as i128 + high);
+            high - low <= most && first >= 0 && last <= usize::MAX as i128
+        };
+        if !addressable {
             return Err(Error::new(
                 ErrorKind::Stride,
                 format!("{name}: strides {stride:?} with shape {shape:?} leave the address space"),
@@ -120,17 +125,23 @@ impl Layout {
         }
     }
 
-    /// First byte, and one past the last byte, relative to element (0, 0, 0).
-    fn byte_span(&self) -> (i128, i128) {
-        let size = self.dtype.size() as i128;
+    /// The first and the last element in memory, relative to element (0, 0, 0).
+    fn span(&self) -> (i128, i128) {
         let (mut low, mut high) = (0i128, 0i128);
         for axis in 0..3 {
-            // At most 2^63 steps of 2^63 elements: 2^126, and three of them fit an i128.
+            // Of at most 2^63 voxels, so that the three have at most 2^63 steps together, of 2^63 elements: 2^126.
             let reach = (self.shape[axis] as i128 - 1) * self.stride[axis] as i128;
             low += reach.min(0);
             high += reach.max(0);
         }
-        (low.saturating_mul(size), high.saturating_mul(size).saturating_add(size))
+        (low, high)
+    }
+
+    /// First byte, and one past the last byte, relative to element (0, 0, 0), of a layout that memory can hold.
+    fn byte_span(&self) -> (i128, i128) {
+        let size = self.dtype.size() as i128;
+        let (low, high) = self.span();
+        (low * size, (high + 1) * size)
     }
 
     /// Whether two different indices name the same element.
@@ -322,18 +333,6 @@ impl<'a> VolumeMut<'a> {
             ));
         }
         Ok(VolumeMut { pointer: data, layout, memory: PhantomData })
-    }
-
-    /// Address of an element's first byte.
-    ///
-    /// # Safety
-    /// The index lies within the shape.
-    #[inline(always)]
-    pub(crate) unsafe fn at_bytes(&self, index: [usize; 3]) -> *const u8 {
-        let offset: isize = (0..3).map(|axis| index[axis] as isize * self.layout.stride[axis]).sum();
-        // SAFETY: the constructor checked that the offsets of all indices within the shape stay within one
-        // address range of at most isize::MAX bytes.
-        unsafe { self.pointer.cast_const().offset(offset * self.layout.dtype.size() as isize) }
     }
 
     /// An error if an element of this output shares memory with an element of `other`.

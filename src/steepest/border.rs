@@ -203,7 +203,9 @@ impl Source<'_> {
         let mask = match (&self.mask, turned_mask) {
             // SAFETY: the caller's promise.
             (_, Some(row)) => unsafe { std::slice::from_raw_parts(row, n) },
-            (mask, None) => mask.as_ref().map_or(&[][..], |mask| mask.row(start, n, &mut gathered)),
+            // SAFETY: the caller's promise, and masks are of U8.
+            (Some(mask), None) => unsafe { mask.row(start, n, &mut gathered) },
+            (None, None) => &[][..],
         };
         if let Some(mask) = self.mask.as_ref().filter(|mask| mask.stride()[2] == 1) {
             prefetch_row(mask.address_of([start[0] + 1, start[1], start[2]].map(|i| i as isize)), n);
@@ -256,15 +258,18 @@ pub(crate) fn prefetch_row(start: *const u8, bytes: usize) {
 }
 
 impl Volume<'_> {
-    /// The bytes of a mask from `start` on along x, all of them within the shape: as they lie, or gathered.
+    /// The bytes of a mask from `start` on along x: as they lie, or gathered.
+    ///
+    /// # Safety
+    /// The volume is of U8, and the `n` voxels lie within its shape.
     #[inline(always)]
-    pub(crate) fn row<'r>(
+    pub(crate) unsafe fn row<'r>(
         &'r self,
         start: [usize; 3],
         n: usize,
         gathered: &'r mut MaybeUninit<[u8; PADDED]>,
     ) -> &'r [u8] {
-        // SAFETY: the caller passes indices within the shape of a mask, whose type is U8.
+        // SAFETY: the caller's promise.
         let from = unsafe { self.at::<u8>(start) }.cast_const();
         // SAFETY: the row's elements belong to the view.
         unsafe { side_by_side(from, self.stride()[2], n, gathered) }

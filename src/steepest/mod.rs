@@ -14,6 +14,7 @@ mod lines;
 mod node;
 mod odd;
 mod output;
+mod redo;
 mod rule;
 mod shared;
 mod slopes;
@@ -190,7 +191,7 @@ impl<'a> Steepest<'a> {
         self
     }
 
-    /// Weights in place of 1 / distance, any finite numbers; the one of the centre is not used.
+    /// Weights in place of 1 / distance, any finite numbers; the one of the centre is not looked at.
     pub fn weights(mut self, weights: [f64; 27]) -> Self {
         self.weights = Some(weights);
         self
@@ -212,7 +213,8 @@ impl<'a> Steepest<'a> {
 
     /// Computes planes `start..end` of axis 0 only: nothing else of the outputs is written, while
     /// neighbours outside the range are read. A slab with one plane of halo on either side so gets the
-    /// labels it has in the whole volume.
+    /// labels it has in the whole volume. Where the volume ends there is none, and the range begins with
+    /// the slab or ends with it; unless axis 0 is periodic: then the halo is the plane at the other end.
     pub fn planes(mut self, start: usize, end: usize) -> Self {
         self.planes = Some([start, end]);
         self
@@ -283,6 +285,10 @@ impl<'a> Steepest<'a> {
                 ErrorKind::Value,
                 format!("spacing of axis {axis} is {}, not a finite number above 0", self.spacing[axis]),
             ));
+        }
+        if let Some(weights) = &mut self.weights {
+            // The centre's, which may be anything: 1 / distance is infinite there.
+            weights[usize::from(LABEL_CENTER)] = 0.0;
         }
         if let Some(weights) = &self.weights
             && let Some(i) = weights.iter().position(|w| !w.is_finite())

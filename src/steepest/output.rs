@@ -81,7 +81,8 @@ impl Job<'_> {
     fn take_out(&self, start: [usize; 3], labels: &mut [u8], slopes: &mut [f64]) {
         let Some(mask) = &self.source.mask else { return };
         let mut gathered = MaybeUninit::uninit();
-        let mask = mask.row(start, labels.len(), &mut gathered);
+        // SAFETY: the labels' voxels; masks are of U8 and have their shape.
+        let mask = unsafe { mask.row(start, labels.len(), &mut gathered) };
         for (label, &kept) in labels.iter_mut().zip(mask) {
             *label = if kept != 0 { *label } else { LABEL_MASKED };
         }
@@ -113,10 +114,13 @@ impl Job<'_> {
 
 impl VolumeMut<'_> {
     /// Where the slopes from voxel `at` on go, which lie side by side.
+    ///
+    /// # Safety
+    /// The volume is of F32 or F64, and the voxel lies within its shape.
     #[inline(always)]
-    pub(crate) fn slopes_at(&self, at: [usize; 3]) -> Slopes {
+    pub(crate) unsafe fn slopes_at(&self, at: [usize; 3]) -> Slopes {
         debug_assert!(self.stride()[2] == 1);
-        // SAFETY: `at` is a voxel of the shape, and slopes are F32 or F64.
+        // SAFETY: the caller's promise.
         unsafe {
             match self.element_type() {
                 ElementType::F32 => Slopes::Single(self.at(at)),
@@ -132,19 +136,19 @@ impl VolumeMut<'_> {
     fn prefetch_below(&self, at: [usize; 3], n: usize) {
         if at[0] + 1 < self.shape()[0] && self.stride()[2] == 1 {
             let size = self.element_type().size();
-            // SAFETY: the voxel below lies within the shape.
-            let start = unsafe { self.at_bytes([at[0] + 1, at[1], at[2]]) };
-            prefetch_row(start, n * size);
+            prefetch_row(self.address_of([at[0] + 1, at[1], at[2]].map(|i| i as isize)), n * size);
         }
     }
 
-    /// Writes values along x, from voxel `at` on. All of them lie within the volume, and belong to the
-    /// calling task alone.
+    /// Writes values along x, from voxel `at` on.
+    ///
+    /// # Safety
+    /// The volume is of `T`, all voxels lie within it, and they are the calling task's alone.
     #[inline(always)]
-    pub(crate) fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
+    pub(crate) unsafe fn put<T: Element>(&self, at: [usize; 3], values: impl ExactSizeIterator<Item = T>) {
         debug_assert!(at[2] + values.len() <= self.shape()[2]);
         let step = self.stride()[2];
-        // SAFETY: the index is within the volume, the type the volume's: the callers match on it.
+        // SAFETY: the caller's promise.
         let to = unsafe { self.at::<T>(at) };
         if step == 1 {
             for (i, value) in values.enumerate() {

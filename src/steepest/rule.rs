@@ -1,7 +1,7 @@
 //! The rule of the labels: weights, minima rules, and the definition of one voxel's label in plain arithmetic.
 //!
-//! [`Rule::define`] is what every faster path must reproduce bit for bit: tests compare with it, and the
-//! vector kernels fall back to it for the rare voxel they cannot decide.
+//! [`Rule::define`] is what every faster path must reproduce bit for bit, and what the vector kernels fall back to for the
+//! rare voxel they cannot decide. (The tests compare with a definition of their own.)
 
 /// Which way is steepest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,8 +25,10 @@ pub enum Minima {
     Reference = 0,
     /// Label 13 where every neighbour's score is below 0, or there is no neighbour. NaN never wins.
     Strict = 1,
-    /// Label 13 where every neighbour's score is at most 0: every other label leads strictly downhill
-    /// (uphill, for ascent), so that labels can be followed without cycles. NaN never wins.
+    /// Label 13 where every neighbour's score is at most 0: the labels of the other neighbours lead strictly
+    /// downhill (uphill, for ascent), so that labels can be followed without cycles, as long as weights are
+    /// above 0. NaN never wins. The 0 of a skipped face leads nowhere, but looks like that of neighbour 0:
+    /// to follow labels, take [`Border::Inside`] or [`Border::Periodic`].
     Flat = 2,
 }
 

@@ -133,8 +133,9 @@ impl<L> Step<'_, L> {
 pub(crate) struct Seen {
     /// There are flags.
     pub undecided: bool,
-    /// All values of plane p are moderate, and there is no −0: known to the kernels that read in place.
+    /// All values of plane p are moderate: known to the kernels that read in place.
     pub moderate: bool,
+    /// There is a −0: known to the same.
     pub negative_zero: bool,
     /// A value is not as `Exact` says: known to the kernels that need it.
     pub inexact: bool,
@@ -155,7 +156,8 @@ pub(crate) fn position(vector: usize, lanes: usize, width: usize) -> usize {
 pub(crate) struct RowOut {
     /// Room for the width, and at least one vector.
     pub labels: *mut u8,
-    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero when a step begins.
+    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero at first; the kernels of f32 write all of a row in each
+    /// step that makes labels, those of integers none.
     pub flags: *mut u32,
     /// Room as for labels.
     pub slopes: Slopes,

@@ -17,12 +17,12 @@ impl Slopes {
     /// # Safety
     /// There is room for it.
     #[inline(always)]
-    pub unsafe fn set(self, x: usize, slope: f64) {
+    pub unsafe fn set(self, x: isize, slope: f64) {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                Slopes::Single(to) => *to.add(x) = slope as f32,
-                Slopes::Double(to) => *to.add(x) = slope,
+                Slopes::Single(to) => *to.offset(x) = slope as f32,
+                Slopes::Double(to) => *to.offset(x) = slope,
             }
         }
     }

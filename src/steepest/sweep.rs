@@ -21,15 +21,10 @@ use crate::steepest::integer::{Bytes, Words};
 use crate::steepest::job::{Job, WIDEST, Way};
 use crate::steepest::lines::{LINE, Lines, THREE_PLANES};
 use crate::steepest::node::{ANYTHING, GAPS, PLAIN};
-use crate::steepest::odd::{By, Parts};
-use crate::steepest::output::Finish;
-use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights, position};
-use crate::steepest::slopes::Slopes;
+use crate::steepest::redo::{Faces, Own, Redo};
+use crate::steepest::shared::{ROWS, RowOut, Seen, Shared, Step, Weights};
 use crate::steepest::turned::Turned;
 use crate::volume::ElementType;
-
-/// A row with more than one undecided voxel in so many is redone whole, in vectors: one costs as much as 30 of those.
-const REDO: usize = 32;
 
 /// A thread's working memory.
 pub(crate) struct Workspace {
@@ -148,7 +143,6 @@ fn float<S: Simd, const ISOTROPIC: bool, const SLOPE: bool>(
             return;
         }
         job.inexact.store(true, Ordering::Relaxed);
-        rows.flags.fill(0);
     }
     if job.source.mask.is_some() {
         march::<S, Float<ISOTROPIC, false, GAPS>, SLOPE>(job, block, &mut memory, &mut rows);
@@ -166,7 +160,7 @@ struct Memory<'a, L> {
 /// The rows of output on their way, and what it takes to make one of them by the definition.
 pub(super) struct Rows<'a> {
     pub labels: &'a mut [u8],
-    flags: &'a mut [u32],
+    pub flags: &'a mut [u32],
     pub slopes: &'a mut [f64],
     pub turned: &'a mut Turned,
     pub double: &'a mut Scratch<f64>,
@@ -208,30 +202,14 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         && [Some(&job.labels), job.slope.as_ref()].into_iter().flatten().all(|out| out.stride()[2] == 1)
         && n >= lanes;
     let Memory { lines, nodes } = memory;
+    let own = Own::of(rows);
     let (inlets, mut outlets) = rows.turned.for_block(block);
     let exact = job.exact.filter(|_| K::EXACT);
     let mut lines = Lines::new(job, [z, y, x], lines, &mut [], K::KEY_SCALE, exact, inlets);
-    let mut out: [RowOut; ROWS] = std::array::from_fn(|row| RowOut {
-        labels: rows.labels[row * LINE..].as_mut_ptr(),
-        flags: rows.flags[row * WIDEST..].as_mut_ptr(),
-        slopes: Slopes::Double(rows.slopes[row * LINE..].as_mut_ptr()),
-    });
+    let mut out: [RowOut; ROWS] = std::array::from_fn(|row| own.row(row));
     let mut ahead = job.ahead([z, y, x]);
     let rows_skipped = (y[0]..y[1]).any(|y| job.skipped(1, y));
-    let faces = [full[0], full[1] - 1].map(|x| job.skipped(2, x).then_some(x));
-    // Skipped faces of a row in the caller's memory.
-    let clear = |out: &RowOut| {
-        for face in faces.into_iter().flatten() {
-            let at = face.wrapping_sub(x[0]);
-            // SAFETY: a voxel of the row, whose labels and slopes lie side by side.
-            unsafe {
-                *out.labels.wrapping_add(at) = 0;
-                if job.slope.is_some() {
-                    out.slopes.set(at, 0.0);
-                }
-            }
-        }
-    };
+    let faces = Faces::of(job, full, x[0]);
     let empty_classes = job.source.may_empty_a_class();
     let exact = job.exact.unwrap_or(Exact::INTEGERS);
     for t in 0..z[1] - z[0] + 2 {
@@ -247,7 +225,8 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
                 // SAFETY: the voxel lies within the shape, and `straight` means U8.
                 out.labels = unsafe { job.labels.at([z, y, x[0]]) };
                 if let Some(slope) = &job.slope {
-                    out.slopes = slope.slopes_at([z, y, x[0]]);
+                    // SAFETY: the same voxel; slopes are F32 or F64.
+                    out.slopes = unsafe { slope.slopes_at([z, y, x[0]]) };
                 }
             }
         }
@@ -261,7 +240,6 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             rows: &out,
             ahead: &ahead,
         };
-        let vectors = step.vectors(lanes);
         if !emit {
             lines.note(t, dispatch(S::ISA, Advance::<K, false, false> { weights, step: &step }));
             if K::EXACT && !lines.exact(t) {
@@ -278,90 +256,29 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
         let plane_skipped = job.skipped(0, z);
         if straight && decided && !plane_skipped && !rows_skipped {
             // As below, with as little to ask as most steps need.
-            out[..y[1] - y[0]].iter().for_each(clear);
+            out[..y[1] - y[0]].iter().for_each(|out| faces.clear(out));
             continue;
         }
-        for (row, y) in (y[0]..y[1]).enumerate() {
-            if plane_skipped || job.skipped(1, y) {
-                job.write_zeros([z, y], full, &mut outlets);
-                continue;
-            }
-            let labels = if straight {
-                // SAFETY: the row's n labels are adjacent, and this task's alone.
-                unsafe { std::slice::from_raw_parts_mut(out[row].labels, n) }
-            } else {
-                job.write_zeros([z, y], [full[0], x[0]], &mut outlets);
-                job.write_zeros([z, y], [x[1], full[1]], &mut outlets);
-                &mut rows.labels[row * LINE..][..n]
-            };
-            let flags = &rows.flags[row * WIDEST..][..vectors];
-            let moderate = lines.moderate_around(row);
-            // (The definition writes whole vectors of slopes, so in parts only where those of the kernel are elsewhere.)
-            let mut parts = match (moderate, straight) {
-                (true, _) => Parts::all(By::Kernel, n),
-                (false, true) => Parts::find(&lines, t, row, n),
-                (false, false) => Parts::all(By::Definition, n),
-            };
-            let mut undecided = 0;
-            each_flag(flags, lanes, n, |i| undecided += usize::from(parts.is_kernels(i)));
-            if undecided > n / REDO {
-                parts = Parts::all(By::Definition, n);
-            } else if undecided > 0 {
-                each_flag(flags, lanes, n, |i| {
-                    if parts.is_kernels(i) {
-                        let (label, slope) = definition::voxel(job, [z, y, x[0] + i]);
-                        labels[i] = label;
-                        // SAFETY: a voxel of the row.
-                        unsafe { out[row].slopes.set(i, slope) };
-                    }
-                });
-            }
-            for (part, by) in parts.runs() {
-                let slopes = &mut rows.slopes[row * LINE..][..LINE];
-                let (labels, x) = (&mut labels[part.clone()], [x[0] + part.start, x[0] + part.end]);
-                match by {
-                    By::Kernel if straight => continue,
-                    By::Kernel => {}
-                    By::Nan => {
-                        let (label, slope) = job.rule.of_nan();
-                        labels.fill(label);
-                        slopes[..part.len()].fill(slope);
-                    }
-                    By::Definition => {
-                        let memory = [&mut *rows.double, &mut *rows.marks];
-                        definition::row::<S>(job, [z, y], x, labels, slopes, memory);
-                    }
-                }
-                let masked = by != By::Kernel;
-                let outlets = &mut outlets;
-                dispatch(
-                    S::ISA,
-                    Finish { job, row: [z, y], x, labels, slopes, masked, written: straight, outlets },
-                );
-            }
-            if straight {
-                clear(&out[row]);
-            }
-        }
-        if seen.undecided {
-            rows.flags.fill(0);
-        }
+        dispatch(
+            S::ISA,
+            Redo {
+                job,
+                lines: &lines,
+                t,
+                z,
+                y,
+                x,
+                full,
+                lanes,
+                straight,
+                out: &out,
+                own: &own,
+                faces: &faces,
+                memory: [&mut *rows.double, &mut *rows.marks],
+                outlets: &mut outlets,
+            },
+        );
     }
     outlets.flush(job);
     true
-}
-
-/// Calls `each` with every flagged voxel of a row of `n`.
-#[inline(always)]
-fn each_flag(flags: &[u32], lanes: usize, n: usize, mut each: impl FnMut(usize)) {
-    for (vector, &flags) in flags.iter().enumerate() {
-        let mut flags = flags;
-        while flags != 0 {
-            let i = position(vector, lanes, n) + flags.trailing_zeros() as usize;
-            flags &= flags - 1;
-            if i < n {
-                each(i);
-            }
-        }
-    }
 }

@@ -212,7 +212,8 @@ impl Outlet<'_> {
         values: impl ExactSizeIterator<Item = T>,
     ) {
         if self.memory.is_empty() {
-            volume.put(at, values);
+            // SAFETY: a row of the block; the callers choose the type by the volume's.
+            unsafe { volume.put(at, values) };
             return;
         }
         let planes = RUN / size_of::<T>();
