@@ -111,7 +111,7 @@ fn publish(generated: &Path, header: &Path) {
 }
 
 /// SONAME or install name with the ABI number, which cargo-c gives by itself; never unloaded, as helper threads may
-/// still sleep in its code.
+/// still sleep in its code. (Windows: `process::stay_loaded`. macOS keeps libraries with thread-local variables.)
 fn name_the_library() {
     let named_by_cargo_c = env::var_os("CARGO_FEATURE_CAPI").is_some();
     let family = env::var("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();

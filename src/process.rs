@@ -54,3 +54,24 @@ fn count_forks() {
 
 #[cfg(not(unix))]
 fn count_forks() {}
+
+/// Keeps this library loaded until the process ends, as threads are about to sleep in its code. (Where linkers can say so,
+/// build.rs has them.)
+#[cfg(windows)]
+pub(crate) fn stay_loaded() {
+    use std::ffi::c_void;
+
+    unsafe extern "system" {
+        fn GetModuleHandleExW(flags: u32, address: *const c_void, module: *mut *mut c_void) -> i32;
+    }
+    const PIN: u32 = 1;
+    const FROM_ADDRESS: u32 = 4;
+    let mut module = std::ptr::null_mut();
+    // SAFETY: the address of a function of this library; the handle is written to `module`.
+    unsafe {
+        GetModuleHandleExW(PIN | FROM_ADDRESS, stay_loaded as fn() as *const c_void, &raw mut module);
+    }
+}
+
+#[cfg(not(windows))]
+pub(crate) fn stay_loaded() {}

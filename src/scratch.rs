@@ -1,4 +1,4 @@
-//! Working memory that begins at a cache line, and whose allocation can fail without ending the process.
+//! Working memory whose allocation can fail without ending the process.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,15 @@ use crate::volume::Element;
 #[repr(C, align(64))]
 struct CacheLine([u8; 64]);
 
-/// A fixed number of elements, zero at first.
+/// An empty `Vec` with room for `count` elements, of which the text of an error says `what` they are.
+pub(crate) fn reserve<E>(count: usize, what: &str) -> Result<Vec<E>, Error> {
+    let mut vec = Vec::new();
+    let bytes = count.saturating_mul(size_of::<E>());
+    vec.try_reserve_exact(count).map_err(|_| Error::memory(bytes, what))?;
+    Ok(vec)
+}
+
+/// A fixed number of elements from a cache line on, zero at first.
 pub(crate) struct Scratch<T> {
     lines: Vec<CacheLine>,
     len: usize,
@@ -18,10 +26,10 @@ pub(crate) struct Scratch<T> {
 
 impl<T: Element> Scratch<T> {
     pub fn new(len: usize) -> Result<Self, Error> {
-        let bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| Error::memory(usize::MAX, "scratch"))?;
+        let bytes =
+            len.checked_mul(size_of::<T>()).ok_or_else(|| Error::memory(usize::MAX, "working memory"))?;
         let count = bytes.div_ceil(64);
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "scratch"))?;
+        let mut lines = reserve(count, "working memory")?;
         lines.resize(count, CacheLine([0; 64]));
         Ok(Scratch { lines, len, element: PhantomData })
     }

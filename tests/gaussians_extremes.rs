@@ -359,7 +359,6 @@ fn what_keeps_no_voxel_sets_no_scale() {
     }
 }
 
-/// Every tier with every support and sampling.
 /// Samples that all lie far out on a Gaussian's flanks are divided by a sum that is as small.
 #[test]
 fn narrow_gaussians_have_their_mass_and_leave_others_alone() {
@@ -440,6 +439,7 @@ fn means_beside_an_edge() {
     }
 }
 
+/// Every tier with every support and sampling.
 fn combinations() -> impl Iterator<Item = (Isa, Support, Sampling)> {
     let each = |isa| SUPPORTS.into_iter().flat_map(move |a| SAMPLINGS.into_iter().map(move |b| (isa, a, b)));
     Isa::supported().flat_map(each)

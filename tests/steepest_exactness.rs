@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Random, tiers};
-use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Slice};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Slice, s};
 use voxlane::{Border, Direction, Element, LABEL_CENTER, LABEL_MASKED, Minima, Steepest};
 
 /// What the definition needs to know of a call.
@@ -338,6 +338,8 @@ fn random_options(random: &mut Random, nz: usize) -> Options {
         4 => {
             let mut weights = [0.0; 27];
             weights.fill_with(|| random.pick(&[1.0, -1.0, 0.0, 0.5, 3.0, -0.0, 1e-30]));
+            // The centre's is not looked at.
+            weights[13] = random.pick(&[0.0, 1e9, f64::NAN, f64::INFINITY]);
             options.weights = Some(weights);
         }
         _ => {}
@@ -880,5 +882,36 @@ fn rows_of_every_length_to_70() {
         check(words.view(), None, &options, &mut Random(20), "u16 rows");
         let doubles = Array3::from_shape_simple_fn((4, 5, width), || random.unit());
         check(doubles.view(), None, &options, &mut Random(21), "f64 rows");
+    }
+}
+
+/// A volume whose voxels are numbered beyond 2³²: most of it is never touched.
+#[test]
+fn volumes_beyond_32_bits() {
+    let shape = (1100, 2048, 2048);
+    let voxels = shape.0 * shape.1 * shape.2;
+    let mut memory: Vec<u8> = Vec::new();
+    if memory.try_reserve_exact(2 * voxels).is_err() {
+        println!("SKIPPED: a volume of {voxels} voxels: no address space for it and its labels");
+        return;
+    }
+    drop(memory);
+    let mut random = Random(32);
+    let mut image = Array3::<u8>::zeros(shape);
+    for at in [(1097, 0, 0), (1098, 7, 2040), (1099, 2047, 2047), (1099, 1024, 3), (1096, 2046, 1)] {
+        image[at] = 1 + (random.next() % 255) as u8;
+    }
+    let slab = image.slice(s![1096.., .., ..]).to_owned();
+    let mut expected = Array3::<u8>::zeros(slab.dim());
+    let options = || Steepest::new().minima(Minima::Flat).border([Border::Inside; 3]);
+    options().planes(1, 4).label(&slab, &mut expected).unwrap();
+    assert!(expected.iter().filter(|&&label| label != LABEL_CENTER).count() > 90);
+    let mut labels = Array3::<u8>::zeros(shape);
+    for isa in tiers() {
+        labels.slice_mut(s![1096.., .., ..]).fill(99);
+        options().planes(1097, 1100).isa(isa).label(&image, &mut labels).unwrap();
+        assert!(labels.slice(s![1096, .., ..]).iter().all(|&label| label == 99), "{isa:?}: a plane too many");
+        assert!(labels.slice(s![1097.., .., ..]) == expected.slice(s![1.., .., ..]), "{isa:?}");
+        assert_eq!(labels[(0, 0, 0)], 0, "{isa:?}: the beginning");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Rust computes in the default mode: rounding to nearest, denormal numbers kept, no traps. A caller may have another,
 //! as Fortran programs with traps and programs that flush denormals to zero do. So each call sets the default mode,
-//! which threads that it starts inherit, and gives the caller's back, with the caller's exception flags.
+//! which threads that it starts inherit, and gives the caller's back, with the caller's exception flags. On processors
+//! other than x86 and aarch64 it computes in the caller's.
 
 /// The default mode until dropped, then the caller's again.
 pub(super) struct DefaultMode {
@@ -24,10 +25,10 @@ impl Drop for DefaultMode {
 }
 
 /// MXCSR, which has mode and flags.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "x86", target_feature = "sse")))]
 struct Registers(u32);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "x86", target_feature = "sse")))]
 impl Registers {
     /// Every exception masked, no flag set, rounding to nearest, denormals kept.
     const DEFAULT: Registers = Registers(0x1F80);
@@ -44,7 +45,7 @@ impl Registers {
     fn write(&self) {
         // SAFETY: the default, which is what Rust takes for granted, or what the caller had.
         unsafe {
-            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const self.0, options(nostack, preserves_flags));
+            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const self.0, options(nostack));
         }
     }
 }
@@ -72,15 +73,23 @@ impl Registers {
     fn write(&self) {
         // SAFETY: the default, which is what Rust takes for granted, or what the caller had.
         unsafe {
-            std::arch::asm!("msr fpcr, {}", "msr fpsr, {}", in(reg) self.mode, in(reg) self.flags, options(nostack, preserves_flags));
+            std::arch::asm!("msr fpcr, {}", "msr fpsr, {}", in(reg) self.mode, in(reg) self.flags, options(nostack));
         }
     }
 }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "x86", target_feature = "sse"),
+    target_arch = "aarch64"
+)))]
 struct Registers;
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "x86", target_feature = "sse"),
+    target_arch = "aarch64"
+)))]
 impl Registers {
     const DEFAULT: Registers = Registers;
 

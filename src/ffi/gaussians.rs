@@ -150,7 +150,8 @@ pub unsafe extern "C" fn voxlane_gaussian_options_init(options: *mut voxlane_gau
 ///
 /// Supports may be wider than the grid and its period. Refused are: more than 2^50 voxels of reach (2^31 on a periodic
 /// axis), a periodic ball of more than 2^20 images, and under VOXLANE_NORM_MASS a ball of more than 2^27 rows of voxels or
-/// 2^15 voxels a row.
+/// 2^15 voxels a row; positions that double cannot tell apart: voxels 2^50 spacings or more from zero, and on a periodic
+/// axis or under VOXLANE_NORM_MASS centres as far from the grid; and an amplitude that overflows once it is normalised.
 ///
 /// Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION, _VALUE (with
 /// the index of the centre), _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
@@ -193,17 +194,19 @@ pub unsafe extern "C" fn voxlane_sum_gaussians(
             )?
         };
         let normalizations = [
-            (0, Normalization::Peak),
-            (1, Normalization::Reference),
-            (2, Normalization::Integral),
-            (3, Normalization::Mass),
+            (VOXLANE_NORM_PEAK, Normalization::Peak),
+            (VOXLANE_NORM_REFERENCE, Normalization::Reference),
+            (VOXLANE_NORM_INTEGRAL, Normalization::Integral),
+            (VOXLANE_NORM_MASS, Normalization::Mass),
         ];
+        let supports = [(VOXLANE_SUPPORT_BOX, Support::Box), (VOXLANE_SUPPORT_BALL, Support::Ball)];
+        let samplings = [(VOXLANE_SAMPLE_POINT, Sampling::Point), (VOXLANE_SAMPLE_VOXEL, Sampling::Voxel)];
         let flags = [(0, false), (1, true)];
         let mut progress = progress_closure(options.progress, options.progress_user);
         let mut call = SumGaussians::new()
             .normalization(known(options.normalization, &normalizations, "normalization")?)
-            .support(known(options.support, &[(0, Support::Box), (1, Support::Ball)], "support")?)
-            .sampling(known(options.sampling, &[(0, Sampling::Point), (1, Sampling::Voxel)], "sampling")?)
+            .support(known(options.support, &supports, "support")?)
+            .sampling(known(options.sampling, &samplings, "sampling")?)
             .periodic(known_axes(options.periodic, &flags, "periodic")?)
             .accumulate(known(options.accumulate, &flags, "accumulate")?)
             .eps(options.eps)
@@ -225,7 +228,10 @@ pub unsafe extern "C" fn voxlane_sum_gaussians(
 /// squares, and the square of the cutoff where the search wants a distance. Its result differs from the asker's
 /// own by up to 0.43 at a peak of 0.40. Put right, it takes the square root of thr and squares dists.data.
 ///
-/// `grid` holds as many floats as the shape has voxels, the last axis contiguous. Returns as voxlane_sum_gaussians.
+/// `shape`, `origin` and `spacing` are in the order z, y, x. `grid` holds as many floats as the shape has voxels, the last
+/// axis contiguous. `eps` 0 is as much as floats hold. Returns as voxlane_sum_gaussians.
+///
+/// cbindgen:ptrs-as-arrays=[[shape; 3], [origin; 3], [spacing; 3]]
 ///
 /// # Safety
 /// Every non-NULL pointer leads to as many numbers as said.

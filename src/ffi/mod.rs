@@ -43,7 +43,13 @@ fn known_axes<T: Copy>(numbers: [i32; 3], values: &[(i32, T)], name: &str) -> Re
 }
 
 fn known_isa(number: i32) -> Result<Option<Isa>, Error> {
-    known(number, &[(0, None), (1, Some(Isa::Portable)), (2, Some(Isa::Avx2)), (3, Some(Isa::Avx512))], "isa")
+    let tiers = [
+        (runtime::VOXLANE_ISA_AUTO, None),
+        (runtime::VOXLANE_ISA_PORTABLE, Some(Isa::Portable)),
+        (runtime::VOXLANE_ISA_AVX2, Some(Isa::Avx2)),
+        (runtime::VOXLANE_ISA_AVX512, Some(Isa::Avx512)),
+    ];
+    known(number, &tiers, "isa")
 }
 
 fn known_threads(threads: i32) -> Result<usize, Error> {

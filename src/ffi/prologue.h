@@ -21,8 +21,8 @@
  *            `threads` threads: the caller's, and helpers that the process shares and that sleep between calls.
  *            Results are the same bits for every number of threads. After fork() the child may call, too. Helpers take
  *            none of the process's signals. A caller's stack should have 64 KiB to spare.
- * FLOATS     A call computes in the processor's default floating-point mode whatever the caller's (rounding, denormals,
- *            traps), as do its callbacks; mode and exception flags are afterwards what they were.
+ * FLOATS     On x86 and aarch64 a call computes in the processor's default floating-point mode whatever the caller's
+ *            (rounding, denormals, traps), as do its callbacks; mode and exception flags are afterwards what they were.
  * ISA        One binary holds code for several instruction sets and takes the highest that the machine runs. The
  *            environment variable VOXLANE_ISA=portable|avx2|avx512 and the option `isa` lower it. VOXLANE_ISA and
  *            VOXLANE_THREADS are read once, at the first call.

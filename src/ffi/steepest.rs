@@ -21,8 +21,10 @@ pub const VOXLANE_ASCENT: i32 = 1;
 pub const VOXLANE_MINIMA_REFERENCE: i32 = 0;
 /// Minima: label 13 where every neighbour's score is below 0, or there is no neighbour. NaN never wins.
 pub const VOXLANE_MINIMA_STRICT: i32 = 1;
-/// Minima: label 13 where every neighbour's score is at most 0. Every other label leads strictly downhill (uphill
-/// for ascent), so labels can be followed without cycles. NaN never wins.
+/// Minima: label 13 where every neighbour's score is at most 0. The labels of the other neighbours lead strictly
+/// downhill (uphill for ascent), so labels can be followed without cycles, as long as weights are above 0. NaN never
+/// wins. The 0 of a skipped face leads nowhere, but looks like that of neighbour 0: to follow labels, take
+/// VOXLANE_BORDER_INSIDE or VOXLANE_BORDER_PERIODIC.
 pub const VOXLANE_MINIMA_FLAT: i32 = 2;
 
 /// Border: voxels on the axis' two faces get label 0 and slope 0.
@@ -57,7 +59,7 @@ pub struct voxlane_steepest_options {
     pub reserved: i32,
     /// Voxel size along each axis, in any one unit, above 0. {0, 0, 0} means {1, 1, 1}.
     pub spacing: [f64; 3],
-    /// NULL, or 27 finite weights in place of 1 / distance; that of the centre is not used.
+    /// NULL, or 27 finite weights in place of 1 / distance; that of the centre is not looked at.
     pub weights: *const f64,
     /// NULL, or a U8 array of the image's shape. A voxel where it is 0 gets label 27 and slope 0, and is
     /// nobody's neighbour. Skipped faces stay 0.
@@ -66,7 +68,9 @@ pub struct voxlane_steepest_options {
     /// neighbours that took part: -infinity where none did, NaN where a NaN won (VOXLANE_MINIMA_REFERENCE).
     pub slope: *const voxlane_array_mut,
     /// Half-open range of axis 0 to compute; {0, 0} means all. Nothing else is written, but neighbours outside
-    /// it are read: a slab with one plane of halo on either side gets the whole volume's labels.
+    /// it are read: a slab with one plane of halo on either side gets the whole volume's labels. Where the
+    /// volume ends there is none, and the range begins with the slab or ends with it; unless axis 0 is periodic:
+    /// then the halo is the plane at the other end.
     pub planes: [usize; 2],
     /// NULL, or called with the fraction done.
     pub progress: voxlane_progress_fn,
@@ -139,15 +143,20 @@ pub unsafe extern "C" fn voxlane_steepest(
         // SAFETY: the caller's promise.
         let (image, labels) =
             unsafe { (array::volume(image, "image")?, array::volume_mut(labels, "labels")?) };
-        let borders = [(0, Border::Skip), (1, Border::Inside), (2, Border::Periodic)];
-        let minima = [(0, Minima::Reference), (1, Minima::Strict), (2, Minima::Flat)];
+        let directions = [(VOXLANE_DESCENT, Direction::Descent), (VOXLANE_ASCENT, Direction::Ascent)];
+        let minima = [
+            (VOXLANE_MINIMA_REFERENCE, Minima::Reference),
+            (VOXLANE_MINIMA_STRICT, Minima::Strict),
+            (VOXLANE_MINIMA_FLAT, Minima::Flat),
+        ];
+        let borders = [
+            (VOXLANE_BORDER_SKIP, Border::Skip),
+            (VOXLANE_BORDER_INSIDE, Border::Inside),
+            (VOXLANE_BORDER_PERIODIC, Border::Periodic),
+        ];
         let mut progress = progress_closure(options.progress, options.progress_user);
         let mut call = Steepest::new()
-            .direction(known(
-                options.direction,
-                &[(0, Direction::Descent), (1, Direction::Ascent)],
-                "direction",
-            )?)
+            .direction(known(options.direction, &directions, "direction")?)
             .minima(known(options.minima, &minima, "minima")?)
             .border(known_axes(options.border, &borders, "border")?)
             .threads(known_threads(options.threads)?);
@@ -182,8 +191,10 @@ pub unsafe extern "C" fn voxlane_steepest(
 
 /// The function of the question this kernel answers: labels of a dense float volume as floats, all defaults.
 ///
-/// `image` and `labels` hold as many floats as the shape has voxels, the last axis contiguous. Faces get label
-/// 0. Returns as voxlane_steepest.
+/// `image` and `labels` hold as many floats as the shape (sizes along z, y, x) has voxels, the last axis contiguous.
+/// Faces get label 0. Returns as voxlane_steepest.
+///
+/// cbindgen:ptrs-as-arrays=[[shape; 3]]
 ///
 /// # Safety
 /// Every non-NULL pointer leads to as many numbers as said.

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::isa::Isa;
+use crate::scratch::reserve;
 use crate::simd;
 use crate::threads::{Reporter, Tasks};
 
@@ -23,7 +24,7 @@ use super::classes::{Class, classes};
 use super::corners::Corners;
 use super::input::Gaussians;
 use super::mass;
-use super::sort::{Chunk, LEVELS, Places, SMALL_COUNT, Scatter, Sort, get, reserve, starts, zeros};
+use super::sort::{Chunk, LEVELS, Places, SMALL_COUNT, Scatter, Sort, get, starts, zeros};
 use super::support::{Axis, Rules};
 
 /// Centres checked between two reports.
@@ -86,7 +87,7 @@ impl<'a> Bins<'a> {
         threads: usize,
         reporter: &mut Reporter,
         span: [f64; 2],
-        halo: impl FnOnce(Widths) -> Option<Corners>,
+        halo: impl FnOnce(Widths) -> Result<Option<Corners>, Error>,
     ) -> Result<Bins<'a>, Error> {
         let count = gaussians.count();
         let sort = Sort {
@@ -135,7 +136,7 @@ impl<'a> Bins<'a> {
             }
         }
         let mut rest = [at(0.3), at(1.0)];
-        if let Some(corners) = halo(widths) {
+        if let Some(corners) = halo(widths)? {
             let bins = Self::sorted(sort, &mut chunks, Some(corners), widths, &mut passes, rest)?;
             rest = [at(1.0); 2];
             if bins.halo_can_serve() {

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::bins::Bins;
+use super::sort::LEVELS;
 use super::support::Axis;
 
 impl Bins<'_> {
-    /// The ranges of places that may reach the tile, in a fixed order.
+    /// The ranges of places that may reach the tile, in a fixed order. `runs` has room for `MOST_RUNS`.
     pub(super) fn runs(&self, axes: &[Axis; 3], start: [usize; 3], extent: [usize; 3], runs: &mut Vec<Run>) {
         runs.clear();
         for (class_index, class) in self.classes.iter().enumerate() {
@@ -16,8 +17,12 @@ impl Bins<'_> {
                     let row = class.first_cell + (z * class.cells[1] + y) * class.cells[2];
                     for x in near[2].iter().filter(|x| !x.is_empty()) {
                         let places = self.starts[row + x.start]..self.starts[row + x.end];
+                        let full = runs.len() >= MOST_RUNS - LEVELS;
                         match runs.last_mut() {
-                            Some(last) if last.places.end == places.start && last.class == class_index => {
+                            // (With what lies between them, where there is no room: candidates are sifted.)
+                            Some(last)
+                                if last.class == class_index && (full || last.places.end == places.start) =>
+                            {
                                 last.places.end = places.end;
                             }
                             _ if !places.is_empty() => runs.push(Run { places, class: class_index }),
@@ -29,6 +34,9 @@ impl Bins<'_> {
         }
     }
 }
+
+/// Ranges for a tile, one for each of the classes among them. More would only save candidates.
+pub(super) const MOST_RUNS: usize = 4096;
 
 /// Neighbours in the sorted order, of one class.
 #[derive(Debug, Clone)]

@@ -1,5 +1,8 @@
 //! Tiles that own Gaussians: which tile holds the lowest lattice point of a support, and which tiles can meet.
 
+use crate::error::Error;
+use crate::scratch::reserve;
+
 use super::support::Axis;
 
 /// The longest axis for which a table of its corners is made.
@@ -30,36 +33,43 @@ pub(super) struct Corners {
 impl Corners {
     /// Tiles of at most `tile` lattice points a side for supports of at most `width`; none if there would be more than
     /// `most` cells.
-    pub(super) fn new(axes: &[Axis; 3], tile: [usize; 3], width: usize, most: usize) -> Option<Corners> {
+    pub(super) fn new(
+        axes: &[Axis; 3],
+        tile: [usize; 3],
+        width: usize,
+        most: usize,
+    ) -> Result<Option<Corners>, Error> {
         let before = axes.map(|axis| if axis.periodic { 0 } else { width });
         let lengths = [0, 1, 2].map(|j| axes[j].n.saturating_add(before[j]));
         if lengths.iter().any(|&length| length > LONGEST) {
-            return None;
+            return Ok(None);
         }
         let count = [0, 1, 2].map(|j| lengths[j].div_ceil(tile[j]));
-        let tiles = count.iter().try_fold(1usize, |product, &n| product.checked_mul(n))?;
+        // (Of at most 2^48 tiles.)
+        let tiles = count.iter().product::<usize>();
         let side = [8, 16, usize::MAX].into_iter().find(|&side| {
             let cells = tile.iter().map(|n| n.div_ceil(side)).product::<usize>();
             tiles.checked_mul(cells).is_some_and(|cells| cells <= most)
-        })?;
+        });
+        let Some(side) = side else { return Ok(None) };
         let parts = tile.map(|n| n.div_ceil(side));
         let cells_a_tile = parts.iter().product::<usize>();
         let tile_steps = [count[1] * count[2], count[2], 1];
         let part_steps = [parts[1] * parts[2], parts[2], 1];
-        let starts =
-            [0, 1, 2].map(|j| -> Vec<usize> { (0..=count[j]).map(|i| i * lengths[j] / count[j]).collect() });
-        let numbers = [0, 1, 2].map(|j| -> Vec<u32> {
-            let mut numbers = Vec::with_capacity(lengths[j]);
+        let (mut starts, mut numbers) = ([vec![], vec![], vec![]], [vec![], vec![], vec![]]);
+        for j in 0..3 {
+            starts[j] = reserve(count[j] + 1, "where tiles begin")?;
+            starts[j].extend((0..=count[j]).map(|i| i * lengths[j] / count[j]));
+            numbers[j] = reserve(lengths[j], "the cells of corners")?;
             for (i, range) in starts[j].windows(2).enumerate() {
                 for at in range[0]..range[1] {
                     let part = (at - range[0]) / side;
-                    numbers.push((i * tile_steps[j] * cells_a_tile + part * part_steps[j]) as u32);
+                    numbers[j].push((i * tile_steps[j] * cells_a_tile + part * part_steps[j]) as u32);
                 }
             }
-            numbers
-        });
+        }
         let periodic = axes.map(|axis| axis.periodic);
-        Some(Corners {
+        Ok(Some(Corners {
             width,
             count,
             first: before.map(|n| -(n as f64)),
@@ -67,7 +77,7 @@ impl Corners {
             starts,
             cells_a_tile,
             periodic,
-        })
+        }))
     }
 
     /// The number of cells.

@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::isa::Isa;
-use crate::scratch;
+use crate::scratch::{Scratch, reserve};
 use crate::simd::{self, Kernel, Simd, Vector};
 use crate::threads::{Reporter, Tasks, Turns};
 use crate::volume::ElementType;
@@ -64,23 +64,28 @@ const PIECE: usize = 8192;
 const DENSE: [[f64; 2]; 2] = [[0.015, 0.05], [0.01, 0.02]];
 
 /// The tiles, if the Gaussians are narrow and many.
-pub(super) fn plan<T: Real>(axes: &[Axis; 3], rules: &Rules, widths: Widths, large: bool) -> Option<Corners> {
+pub(super) fn plan<T: Real>(
+    axes: &[Axis; 3],
+    rules: &Rules,
+    widths: Widths,
+    large: bool,
+) -> Result<Option<Corners>, Error> {
     let all_within = |width: usize| widths.most.iter().all(|&reach| (2.0 * reach).floor() < width as f64);
     let width = match rules.support {
         _ if all_within(WIDEST[0]) => WIDEST[0],
         // Each takes as long as the widest.
         Support::Ball if all_within(WIDEST[1]) && widths.least.iter().all(|&reach| reach > 3.5) => WIDEST[1],
-        _ => return None,
+        _ => return Ok(None),
     };
     let exponent = 0.5 * rules.radius_squared * std::f64::consts::LOG2_E;
     if rules.sampling != Sampling::Point || exponent > LEAST_EXPONENT || widths.some_are_relative(rules) {
-        return None;
+        return Ok(None);
     }
-    let corners = Corners::new(axes, tile_sides(width), width, MOST_CELLS)?;
+    let Some(corners) = Corners::new(axes, tile_sides(width), width, MOST_CELLS)? else { return Ok(None) };
     let room = (corners.count.iter().product::<usize>() * tile_sides(width).iter().product::<usize>()) as f64;
     let others = rules.support == Support::Ball || T::TYPE != ElementType::F32;
     let dense = DENSE[usize::from(others)][usize::from(large)];
-    (widths.count as f64 >= dense * room).then_some(corners)
+    Ok((widths.count as f64 >= dense * room).then_some(corners))
 }
 
 /// Some Gaussians of a tile.
@@ -117,11 +122,15 @@ fn sum_wide<T: Real, const H: usize>(
     let isa = if T::TYPE == ElementType::F32 { isa.min(Isa::Avx2) } else { isa };
     let planes = if job.accumulate { 0 } else { job.axes[0].n };
     let tiles = corners.count.iter().product::<usize>();
-    let mut order: Vec<usize> = (0..tiles).collect();
-    order.sort_by_key(|&tile| corners.color(tile));
-    let mut pieces = Vec::new();
+    let mut order = reserve(tiles, "the order of tiles")?;
+    order.extend(0..tiles);
+    // (In place: a stable sort would need memory.)
+    order.sort_unstable_by_key(|&tile| (corners.color(tile), tile));
+    let mut pieces =
+        reserve(tiles + job.bins.places(0..corners.cells()).len() / PIECE, "the pieces of tiles")?;
     // The pieces of each tile.
-    let mut pieces_of = vec![0..0; tiles];
+    let mut pieces_of = reserve(tiles, "the pieces of tiles")?;
+    pieces_of.resize(tiles, 0..0);
     for tile in order {
         let first = pieces.len();
         let places = job.bins.places(tile * corners.cells_a_tile..(tile + 1) * corners.cells_a_tile);
@@ -131,9 +140,9 @@ fn sum_wide<T: Real, const H: usize>(
         pieces_of[tile] = first..pieces.len();
     }
     let [_, rows, row] = buffer_sides(H);
-    let turns = Turns::new(pieces.len());
+    let turns = Turns::new(pieces.len())?;
     let width = job.bins.width();
-    let scratch = || scratch::Scratch::<T>::new(buffer_sides(H).iter().product());
+    let scratch = || Scratch::<T>::new(buffer_sides(H).iter().product());
     let clear = |z| simd::dispatch(isa, Clear { job, planes: z..z + 1 });
     Tasks { threads, count: pieces.len(), reporter, span }.run_after(planes, clear, scratch, |scratch, i| {
         let over = turns.over(i);

@@ -17,12 +17,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::isa::Isa;
+use crate::scratch::reserve;
 use crate::simd::{self, Kernel, Simd, Vector};
 use crate::threads::{Reporter, Tasks};
 
 use super::factors::{Profile, Real, Splats};
 use super::lattice::wide_sum;
-use super::sort::reserve;
 use super::support::{Axis, Rules, Span};
 use super::voxel::{Means, unit};
 use super::{Sampling, Support};
@@ -123,9 +123,9 @@ impl Kernel for Mass<'_> {
 
 /// The lattice points that a Gaussian may keep along an axis: the first, and how many.
 #[inline(always)]
-fn points(span: Span) -> (f64, usize) {
+fn points(span: Span) -> (f64, u64) {
     let first = (span.middle - span.reach).ceil();
-    (first, ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as usize)
+    (first, ((span.middle + span.reach).floor() - first + 1.0).max(0.0) as u64)
 }
 
 /// Along one axis: the samples that BOX keeps, a vector at a time.
@@ -181,6 +181,7 @@ fn axis_mass<S: Simd>(
     if axis.sums_wide(center, sigma, axis.spacing) && count > 64 {
         return wide_mass(simd, rules, axis, center, sigma, first, count);
     }
+    let count = count as usize;
     let source = Samples::new(simd, rules, axis, center, sigma, means);
     let mut sum = S::F64::splat(simd, 0.0);
     for v in 0..count.div_ceil(S::F64::LANES) {
@@ -201,7 +202,7 @@ fn wide_mass<S: Simd>(
     center: f64,
     sigma: f64,
     first: f64,
-    count: usize,
+    count: u64,
 ) -> f64 {
     let distance = |k: f64| axis.position(k) - center;
     let (mut low, mut high) = (first, first + (count - 1) as f64);
@@ -242,6 +243,7 @@ fn fill<S: Simd>(
     table: &mut Vec<(f64, f64)>,
 ) {
     let (first, count) = points(rules.span(axis, center, sigma));
+    let count = count as usize;
     let source = Samples::new(simd, rules, axis, center, sigma, means);
     let (mut samples, mut squares) = ([0.0; 8], [0.0; 8]);
     table.clear();

@@ -235,14 +235,15 @@ impl<'a> SumGaussians<'a> {
     /// Sums `gaussians` on `grid`. The bits of the result do not depend on the number of threads.
     ///
     /// # Errors
-    /// All but the last group leave the grid untouched.
+    /// All but [`ErrorKind::Cancelled`] leave the grid untouched.
     /// - [`ErrorKind::Dtype`], [`Shape`](ErrorKind::Shape): the grid is not F32 or F64, or is empty.
     /// - [`ErrorKind::Overlap`]: the grid shares memory with centres, amplitudes or sigmas.
     /// - [`ErrorKind::Option`]: eps outside its range; the reference normalization with sigmas that differ
     ///   between the axes.
     /// - [`ErrorKind::Value`]: a centre or amplitude that is not finite, a sigma or spacing not finite and
     ///   above zero, an origin not finite, an amplitude that overflows once it is normalised (unless no voxel is kept
-    ///   of it), or a support beyond the limits.
+    ///   of it), a support beyond the limits, or positions 2^50 voxels and more from zero (voxels) or from the grid
+    ///   (centres, on a periodic axis or with the mass normalization), where f64 cannot tell voxels apart.
     /// - [`ErrorKind::Isa`], [`Memory`](ErrorKind::Memory), [`Thread`](ErrorKind::Thread),
     ///   [`Cancelled`](ErrorKind::Cancelled).
     pub fn sum(self, gaussians: &Gaussians, grid: Grid) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
+use crate::scratch::reserve;
 use crate::simd::{Kernel, Simd, prefetch};
 
 use super::factors::exponent;
@@ -51,7 +52,7 @@ pub(super) struct Chunk {
     pub(super) most: [f64; 3],
     pub(super) least: [f64; 3],
     pub(super) reached: [[f64; 3]; 2],
-    /// The largest |middle| in voxels.
+    /// The largest |middle| + reach, in voxels.
     pub(super) farthest: f64,
     /// Per centre its cell.
     pub(super) cell_of: Vec<u32>,
@@ -85,13 +86,6 @@ impl Chunk {
 
 pub(super) fn get(chunks: &mut [Mutex<Chunk>]) -> impl Iterator<Item = &mut Chunk> {
     chunks.iter_mut().map(|chunk| chunk.get_mut().unwrap_or_else(PoisonError::into_inner))
-}
-
-pub(super) fn reserve<E>(count: usize, what: &str) -> Result<Vec<E>, Error> {
-    let mut vec = Vec::new();
-    let bytes = count.saturating_mul(size_of::<E>());
-    vec.try_reserve_exact(count).map_err(|_| Error::memory(bytes, what))?;
-    Ok(vec)
 }
 
 pub(super) fn zeros(count: usize, what: &str) -> Result<Vec<usize>, Error> {

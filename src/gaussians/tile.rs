@@ -24,13 +24,14 @@
 
 use crate::error::Error;
 use crate::isa::Isa;
+use crate::scratch::{Scratch, reserve};
 use crate::simd::{self, Kernel, Simd, Vector};
 use crate::threads::{Reporter, Tasks};
 
 use super::Support;
 use super::ball::Ball;
 use super::blocks::{add, clear};
-use super::candidates::{Candidates, Run};
+use super::candidates::{Candidates, MOST_RUNS, Run};
 use super::factors::{Real, power_of_two};
 use super::filling::{Lines, fill};
 use super::output::{Clear, Job};
@@ -53,7 +54,7 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     let shift = [0, 0, shift.unwrap_or(0)];
     let (first, count) = tiles(&job.axes, sides, shift, PARTS.then_some(job.bins.reached));
     let tasks = count.iter().product();
-    let scratch = || Scratch::new(job.rules.support);
+    let scratch = || TileMemory::new(job.rules.support);
     let planes = job.axes[0].n;
     let piece = planes.div_ceil(clear.max(1));
     let clear_piece = |i| {
@@ -97,26 +98,18 @@ pub(super) const fn voxels<T: Real, const LONG: bool>() -> usize {
 }
 
 /// The working memory of one thread.
-pub(super) struct Scratch<T, const LONG: bool> {
-    lines: Vec<Line>,
+pub(super) struct TileMemory<T, const LONG: bool> {
+    bytes: Scratch<u8>,
     /// Ranges of records that may reach the tile.
     runs: Vec<Run>,
     element: std::marker::PhantomData<T>,
 }
 
-/// A cache line, for its alignment.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u64; 8]);
-
-impl<T: Real, const LONG: bool> Scratch<T, LONG> {
+impl<T: Real, const LONG: bool> TileMemory<T, LONG> {
     pub(super) fn new(support: Support) -> Result<Self, Error> {
-        let bytes = Self::sizes(support).iter().sum::<usize>();
-        let count = bytes.div_ceil(size_of::<Line>());
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| Error::memory(bytes, "a tile of the grid"))?;
-        lines.resize(count, Line([0; 8]));
-        Ok(Scratch { lines, runs: Vec::new(), element: std::marker::PhantomData })
+        let bytes = Scratch::new(Self::sizes(support).iter().sum())?;
+        let runs = reserve(MOST_RUNS, "the candidates of a tile")?;
+        Ok(TileMemory { bytes, runs, element: std::marker::PhantomData })
     }
 
     /// Bytes of the tile's buffer, of a pack's factors, and of the three parts of a ball.
@@ -139,15 +132,15 @@ impl<T: Real, const LONG: bool> Scratch<T, LONG> {
     fn parts(&mut self, support: Support, exact: bool) -> (&mut [T], &mut [T], Ball<'_, T>) {
         let sizes = Self::sizes(support);
         // (Each is a multiple of a cache line, which is a multiple of every alignment.)
-        let mut rest = &mut self.lines[..];
+        let mut rest = self.bytes.as_mut_slice();
         let [buffer, factors, squares, least, words] = sizes.map(|bytes| {
-            let lines;
-            (lines, rest) = std::mem::take(&mut rest).split_at_mut(bytes / size_of::<Line>());
-            lines.as_mut_ptr()
+            let part;
+            (part, rest) = std::mem::take(&mut rest).split_at_mut(bytes);
+            part.as_mut_ptr()
         });
         let [buffer_len, factors_len, _, least_len, _] = sizes.map(|bytes| bytes / size_of::<T>());
-        // SAFETY: lines are plain memory without padding, these are apart and long enough, and any bits are a T (f32 or
-        // f64), an f64 or a u32.
+        // SAFETY: the parts are apart, begin at cache lines and are long enough, and any bits are a T (f32 or f64), an
+        // f64 or a u32.
         unsafe {
             let ball = Ball::new(
                 std::slice::from_raw_parts_mut(squares.cast(), sizes[2] / size_of::<f64>()),
@@ -169,7 +162,7 @@ pub(super) struct SumTile<'a, 'b, T, const LONG: bool, const PARTS: bool> {
     pub start: [isize; 3],
     /// Its voxels, as many as fit in the buffer or fewer.
     pub extent: [usize; 3],
-    pub scratch: &'a mut Scratch<T, LONG>,
+    pub scratch: &'a mut TileMemory<T, LONG>,
 }
 
 impl<T: Real, const LONG: bool, const PARTS: bool> Kernel for SumTile<'_, '_, T, LONG, PARTS> {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, ErrorKind};
-use crate::process::Process;
+use crate::process::{Process, stay_loaded};
 use crate::signals;
 
 /// Bytes that a new thread may ask for: a stack of 2 MiB, and some more.
@@ -143,6 +143,7 @@ impl Helpers {
             return Ok(Arc::clone(pool));
         }
         expect_room(helpers)?;
+        stay_loaded();
         let builder = ThreadPoolBuilder::new().num_threads(helpers).thread_name(|i| format!("voxlane-{i}"));
         let pool = signals::blocked(|| builder.build()).map_err(|error| {
             Error::new(ErrorKind::Thread, format!("could not start {helpers} helper threads: {error}"))

@@ -151,7 +151,7 @@ impl Tasks<'_, '_> {
         scratch: impl Fn() -> Result<S, Error>,
         task: impl Fn(&mut S, usize) + Sync,
     ) -> Result<(), Error> {
-        let turns = Turns::new(firsts);
+        let turns = Turns::new(firsts)?;
         let over = AtomicBool::new(firsts == 0);
         Tasks { count: firsts + self.count, ..self }.run(scratch, |scratch, i| {
             if i < firsts {
@@ -180,7 +180,7 @@ mod tests {
         let (done, finished) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for round in 0..4000 {
-                let turns = Turns::new(64);
+                let turns = Turns::new(64).unwrap();
                 let all = AssertUnwindSafe(|| {
                     let mut reporter = Reporter::new(None);
                     let tasks = Tasks { threads: 8, count: 64, reporter: &mut reporter, span: [0.0, 1.0] };

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::error::Error;
+use crate::scratch::reserve;
+
 /// The tasks of a run, in the order of their numbers.
 ///
 /// Whoever takes one runs it, even if the run is stopped meanwhile: others may wait for its turn to be over (see
@@ -40,8 +43,10 @@ impl Drop for StopOnDrop<'_> {
 pub(crate) struct Turns(Vec<AtomicBool>);
 
 impl Turns {
-    pub(crate) fn new(tasks: usize) -> Self {
-        Turns((0..tasks).map(|_| AtomicBool::new(false)).collect())
+    pub(crate) fn new(tasks: usize) -> Result<Self, Error> {
+        let mut turns = reserve(tasks, "the turns of tasks")?;
+        turns.extend((0..tasks).map(|_| AtomicBool::new(false)));
+        Ok(Turns(turns))
     }
 
     /// Waits until `task`, which must have been started, is over. Tasks of `run` start in the order of their

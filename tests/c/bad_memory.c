@@ -4,6 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+static void boundless(voxlane_array *array, ptrdiff_t stride, ptrdiff_t back)
+{
+    array->dtype = VOXLANE_F64;
+    array->data = memory.grid;
+    array->shape[0] = PTRDIFF_MAX / 2;
+    array->shape[1] = 2;
+    array->shape[2] = 1;
+    array->stride[0] = stride;
+    array->stride[1] = back;
+}
+
 static void spoil_arrays(void)
 {
     STEEPEST(VOXLANE_ERR_NULL, "image", call.image_argument = NULL);
@@ -28,12 +39,20 @@ static void spoil_arrays(void)
     STEEPEST(VOXLANE_ERR_STRIDE, "[42, 7, 35]", call.labels.stride[2] = 35);
     STEEPEST(VOXLANE_ERR_STRIDE, "[6, 7, 1]", call.labels.stride[0] = 6);
     STEEPEST(VOXLANE_ERR_STRIDE, "slope", call.slope.stride[0] = -7);
+    /* As many bytes as not even 128 bits count, in both directions. */
+    STEEPEST(VOXLANE_ERR_STRIDE, "image", boundless(&call.image, PTRDIFF_MAX, -1));
+    STEEPEST(VOXLANE_ERR_STRIDE, "image", boundless(&call.image, PTRDIFF_MIN, 1));
 
     STEEPEST(VOXLANE_ERR_ALIGN, "image", call.image.data = (const char *)memory.image + 2);
     STEEPEST(VOXLANE_ERR_ALIGN, "labels", call.labels.data = (char *)memory.labels + 1);
     STEEPEST(VOXLANE_ERR_ALIGN, "slope", call.slope.data = (char *)memory.slope + 4);
     STEEPEST(VOXLANE_ERR_ALIGN, "image", call.image_argument = (const voxlane_array *)((const char *)&call.image + 4));
     STEEPEST(VOXLANE_ERR_ALIGN, "weights", call.options.weights = (const double *)((const char *)memory.weights + 4));
+    STEEPEST(VOXLANE_ERR_ALIGN, "labels",
+             call.labels_argument = (const voxlane_array_mut *)((const char *)&call.labels + 4));
+    STEEPEST(VOXLANE_ERR_ALIGN, "mask", call.options.mask = (const voxlane_array *)((const char *)&call.mask + 4));
+    STEEPEST(VOXLANE_ERR_ALIGN, "slope",
+             call.options.slope = (const voxlane_array_mut *)((const char *)&call.slope + 4));
 
     STEEPEST(VOXLANE_ERR_DTYPE, "image: dtype is 0", call.image.dtype = 0);
     STEEPEST(VOXLANE_ERR_DTYPE, "9", call.image.dtype = 9);
@@ -57,6 +76,9 @@ static void spoil_grids(void)
     GAUSSIANS(VOXLANE_ERR_SHAPE, "18446744073709551615", call.gaussians.count = SIZE_MAX);
     GAUSSIANS(VOXLANE_ERR_STRIDE, "centers", call.gaussians.count = SIZE_MAX / 8);
     GAUSSIANS(VOXLANE_ERR_STRIDE, "centers", call.gaussians.center_stride[0] = PTRDIFF_MAX);
+    GAUSSIANS(VOXLANE_ERR_STRIDE, "centers",
+              (call.gaussians.count = PTRDIFF_MAX / 4, call.gaussians.center_stride[0] = PTRDIFF_MAX,
+               call.gaussians.center_stride[1] = -1));
     GAUSSIANS(VOXLANE_ERR_STRIDE, "amplitudes", call.gaussians.amplitude_stride = PTRDIFF_MIN);
     GAUSSIANS(VOXLANE_ERR_STRIDE, "sigmas", call.gaussians.sigma_stride[1] = PTRDIFF_MAX);
     GAUSSIANS(VOXLANE_ERR_STRIDE, "grid", call.grid.values.stride[0] = 0);
@@ -66,6 +88,11 @@ static void spoil_grids(void)
     GAUSSIANS(VOXLANE_ERR_ALIGN, "amplitudes", call.gaussians.amplitudes = (const char *)memory.amplitudes + 1);
     GAUSSIANS(VOXLANE_ERR_ALIGN, "sigmas", call.gaussians.sigmas = (const char *)memory.sigmas + 2);
     GAUSSIANS(VOXLANE_ERR_ALIGN, "grid", call.grid.values.data = (char *)memory.grid + 4);
+    GAUSSIANS(VOXLANE_ERR_ALIGN, "gaussians",
+              call.gaussians_argument = (const voxlane_gaussians *)((const char *)&call.gaussians + 4));
+    GAUSSIANS(VOXLANE_ERR_ALIGN, "grid", call.grid_argument = (const voxlane_grid *)((const char *)&call.grid + 4));
+    GAUSSIANS(VOXLANE_ERR_ALIGN, "options",
+              call.options_argument = (const voxlane_gaussian_options *)((const char *)&call.options + 4));
 
     GAUSSIANS(VOXLANE_ERR_DTYPE, "gaussians: dtype is 0", call.gaussians.dtype = 0);
     GAUSSIANS(VOXLANE_ERR_DTYPE, "gaussians", call.gaussians.dtype = VOXLANE_I32);
@@ -95,6 +122,7 @@ static void spoil_apartness(void)
     STEEPEST(VOXLANE_ERR_OVERLAP, "mask", (call.labels.data = memory.mask, call.labels.dtype = VOXLANE_U8));
     STEEPEST(VOXLANE_ERR_OVERLAP, "slope", call.slope.data = memory.labels);
     STEEPEST(VOXLANE_ERR_OVERLAP, "slope", (call.slope.data = memory.image, call.slope.dtype = VOXLANE_F32));
+    STEEPEST(VOXLANE_ERR_OVERLAP, "mask", call.mask.data = memory.slope);
     GAUSSIANS(VOXLANE_ERR_OVERLAP, "centers", call.grid.values.data = memory.centers);
     GAUSSIANS(VOXLANE_ERR_OVERLAP, "sigmas", call.grid.values.data = memory.sigmas + 3 * CENTERS - 1);
     GAUSSIANS(VOXLANE_ERR_OVERLAP, "amplitudes", call.grid.values.data = memory.amplitudes + CENTERS - 1);

@@ -1,4 +1,4 @@
-/* The two functions of the questions, which take no structs. */
+/* The two functions of the questions, which take no structs. (Arrays have a number more, for those that are misaligned.) */
 #include "bad_input.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 #define CREATE_LABEL(expected, text, ...)                                                                    \
     do {                                                                                                     \
         struct steepest_call call;                                                                           \
-        size_t shape[3] = {NZ, NY, NX};                                                                      \
+        size_t shape[4] = {NZ, NY, NX};                                                                      \
         good_steepest(&call);                                                                                \
         before_call();                                                                                       \
         after_refusal(voxlane_create_label(__VA_ARGS__), expected, text, "create_label: " #__VA_ARGS__, __LINE__); \
@@ -16,8 +16,8 @@
 #define GAUSS_GRID(expected, text, ...)                                                                      \
     do {                                                                                                     \
         struct gaussians_call call;                                                                          \
-        size_t shape[3] = {NZ, NY, NX};                                                                      \
-        double zero[3] = {0.0, 0.0, 0.0}, one[3] = {1.0, 1.0, 1.0};                                          \
+        size_t shape[4] = {NZ, NY, NX};                                                                      \
+        double zero[4] = {0.0, 0.0, 0.0}, one[4] = {1.0, 1.0, 1.0};                                          \
         good_gaussians(&call);                                                                               \
         before_call();                                                                                       \
         after_refusal(voxlane_gauss_grid(__VA_ARGS__), expected, text, "gauss_grid: " #__VA_ARGS__, __LINE__); \
@@ -60,6 +60,12 @@ void bad_shortcuts(void)
     GAUSS_GRID(VOXLANE_ERR_OVERLAP, "centers", CENTER, 2, 1.0, 0.0, shape, zero, one, (float *)(void *)CENTER);
     GAUSS_GRID(VOXLANE_ERR_ALIGN, "grid", CENTER, 2, 1.0, 0.0, shape, zero, one,
                (float *)(void *)((char *)memory.grid + 2));
+    GAUSS_GRID(VOXLANE_ERR_ALIGN, "shape", CENTER, 2, 1.0, 0.0, (const size_t *)(const void *)((const char *)shape + 4),
+               zero, one, GRID);
+    GAUSS_GRID(VOXLANE_ERR_ALIGN, "origin", CENTER, 2, 1.0, 0.0, shape,
+               (const double *)(const void *)((const char *)zero + 4), one, GRID);
+    GAUSS_GRID(VOXLANE_ERR_ALIGN, "spacing", CENTER, 2, 1.0, 0.0, shape, zero,
+               (const double *)(const void *)((const char *)one + 4), GRID);
     /* Nothing to fill is nothing to do wrong. */
     voxlane_steepest_options_init(NULL);
     voxlane_gaussian_options_init(NULL);

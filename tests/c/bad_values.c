@@ -49,6 +49,8 @@ void bad_values(void)
         double bad = not_finite[i];
         STEEPEST(VOXLANE_ERR_VALUE, "weight 26", memory.weights[26] = bad);
         named("weight", bad, __LINE__);
+        /* The centre's, as 1 / distance has it. */
+        ACCEPT(steepest, memory.weights[13] = bad);
         GAUSSIANS(VOXLANE_ERR_VALUE, "origin of axis 1", call.grid.origin[1] = bad);
         named("origin", bad, __LINE__);
         GAUSSIANS(VOXLANE_ERR_VALUE, "4", memory.centers[3 * 4 + 2] = bad);

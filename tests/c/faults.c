@@ -1,5 +1,7 @@
 /*
- * What happens when the system fails: the clock (a panic inside the library), threads, memory.
+ * faults: what happens when the system fails: the clock (a panic inside the library), threads, memory. And how many
+ * threads calls ask for.
+ * faults threads N: how many by themselves, N with the caller's.
  *
  * The library is the release build as users get it. This program defines some functions of libc itself; the
  * loader binds the library to these, and they fail when told to.
@@ -72,7 +74,6 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes)
     return *memory == NULL ? ENOMEM : 0;
 }
 
-/* The sum's grid is long, so that it is cut into more pieces than earlier calls have had threads. */
 enum { N = 48, VOXELS = N * N * N, CENTERS = 5000, SIDE = 16, LONG = VOXELS / (SIDE * SIDE) };
 static float image[VOXELS], labels[VOXELS], untouched[VOXELS];
 static double centers[3 * CENTERS];
@@ -96,12 +97,10 @@ static voxlane_status steepest(int32_t threads)
     return voxlane_steepest(&source, &target, &options);
 }
 
-static voxlane_status sum(int32_t threads)
+static voxlane_status sum_on(voxlane_grid grid, int32_t threads)
 {
     double sigma = 1.0, fraction;
     voxlane_gaussians gaussians = {CENTERS, VOXLANE_F64, 0, centers, {3, 1}, NULL, 0, &sigma, {0, 0}};
-    voxlane_grid grid = {
-        {labels, {LONG, SIDE, SIDE}, {SIDE * SIDE, SIDE, 1}, VOXLANE_F32}, {0, 0, 0}, {1, 1, 1}};
     voxlane_gaussian_options options;
     voxlane_gaussian_options_init(&options);
     options.threads = threads;
@@ -110,8 +109,25 @@ static voxlane_status sum(int32_t threads)
     return voxlane_sum_gaussians(&gaussians, &grid, &options);
 }
 
-static voxlane_status (*const calls[])(int32_t) = {steepest, sum};
-static const char *const names[] = {"steepest", "sum"};
+/* The grid is long, so that it is cut into more pieces than earlier calls have had threads. */
+static voxlane_status sum(int32_t threads)
+{
+    const voxlane_grid grid = {
+        {labels, {LONG, SIDE, SIDE}, {SIDE * SIDE, SIDE, 1}, VOXLANE_F32}, {0, 0, 0}, {1, 1, 1}};
+    return sum_on(grid, threads);
+}
+
+/* Of few voxels, and supports of few: many centres for each, which is another way to sum. */
+static voxlane_status sum_densely(int32_t threads)
+{
+    const voxlane_grid grid = {
+        {labels, {N / 2, N / 2, N / 2}, {N * N / 4, N / 2, 1}, VOXLANE_F32}, {0, 0, 0}, {2, 2, 2}};
+    return sum_on(grid, threads);
+}
+
+enum { CALLS = 3 };
+static voxlane_status (*const calls[CALLS])(int32_t) = {steepest, sum, sum_densely};
+static const char *const names[CALLS] = {"steepest", "sum", "dense sum"};
 
 static void a_panic_becomes_a_status(int call, int32_t threads)
 {
@@ -165,7 +181,29 @@ static void missing_memory_is_an_error(int call, int32_t threads)
     printf("%s, %d threads: %d large allocations, each of which may fail\n", names[call], threads, refused);
 }
 
-int main(void)
+/* The caller's thread is one of them, and helpers stay: fewer ask for none, more replace those that there are. */
+static void as_many_threads_as_said(void)
+{
+    static const int32_t said[] = {1, 3, 3, 2, 1, 5}, new_helpers[] = {0, 2, 0, 0, 0, 4};
+    int call, i;
+    for (i = 0; i < 6; ++i)
+        for (call = 0; call < CALLS; ++call) {
+            const int expected = call == 0 ? new_helpers[i] : 0;
+            threads_asked = 0;
+            CHECK(calls[call](said[i]) == VOXLANE_OK, "%s: %s", names[call], voxlane_last_error());
+            CHECK(threads_asked == expected, "%s with %d threads: %d were started, not %d", names[call], said[i],
+                  threads_asked, expected);
+        }
+}
+
+static int as_many_threads_as(int expected)
+{
+    CHECK(calls[0](0) == VOXLANE_OK, "%s", voxlane_last_error());
+    CHECK(threads_asked == expected - 1, "%d threads were started, not %d", threads_asked, expected - 1);
+    return checks_done("threads by the environment");
+}
+
+int main(int argc, char **argv)
 {
     int call, i;
     for (i = 0; i < VOXELS; ++i) {
@@ -174,7 +212,10 @@ int main(void)
     }
     for (i = 0; i < 3 * CENTERS; ++i)
         centers[i] = i * 0.618 - N * (int)(i * 0.618 / N);
-    for (call = 0; call < 2; ++call) {
+    if (argc == 3 && strcmp(argv[1], "threads") == 0)
+        return as_many_threads_as(atoi(argv[2]));
+    as_many_threads_as_said();
+    for (call = 0; call < CALLS; ++call) {
         a_panic_becomes_a_status(call, 1);
         a_panic_becomes_a_status(call, 3);
         missing_threads_are_an_error(call);

@@ -10,7 +10,7 @@
 #include "check.h"
 #include "voxlane.h"
 
-enum { N = 128, VOXELS = N * N * N, STEP = 24576, STEPS = 60 };
+enum { N = 128, VOXELS = N * N * N, STEP = 24576, STEPS = 120, CALLS = 5 };
 
 static float *values, *labels;
 
@@ -32,7 +32,7 @@ static int label(void)
 
 static int sum(size_t count, double sigma, int32_t normalization, int32_t support)
 {
-    static double centers[3 * 4000];
+    static double centers[3 * 40000];
     voxlane_gaussians gaussians = {count, VOXLANE_F64, 0, centers, {3, 1}, NULL, 0, &sigma, {0, 0}};
     voxlane_grid grid = {{values, {N, N, N}, {N * N, N, 1}, VOXLANE_F32}, {0, 0, 0}, {1, 1, 1}};
     voxlane_gaussian_options options;
@@ -58,7 +58,8 @@ static int call(int which)
     case 0: return label();
     case 1: return sum(1, 2.0, VOXLANE_NORM_PEAK, VOXLANE_SUPPORT_BOX);
     case 2: return sum(4000, 1.0, VOXLANE_NORM_MASS, VOXLANE_SUPPORT_BALL);
-    default: return sum(4000, 0.5, VOXLANE_NORM_PEAK, VOXLANE_SUPPORT_BOX);
+    case 3: return sum(4000, 0.5, VOXLANE_NORM_PEAK, VOXLANE_SUPPORT_BOX);
+    default: return sum(40000, 0.5, VOXLANE_NORM_PEAK, VOXLANE_SUPPORT_BOX);
     }
 }
 
@@ -74,14 +75,14 @@ static size_t pages_in_use(void)
 
 int main(void)
 {
-    int which, step, i, refused[4] = {0};
+    int which, step, i, refused[CALLS] = {0};
     values = malloc(VOXELS * sizeof *values);
     labels = malloc(VOXELS * sizeof *labels);
     if (values == NULL || labels == NULL)
         abort();
     for (i = 0; i < VOXELS; ++i)
         values[i] = labels[i] = 7;
-    for (which = 0; which < 4; ++which) {
+    for (which = 0; which < CALLS; ++which) {
         for (step = 0; step < STEPS; ++step) {
             int status = 0;
             pid_t child = fork();

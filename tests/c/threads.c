@@ -61,6 +61,39 @@ static void start(struct caller *caller, void *(*run)(void *), int32_t threads)
         abort();
 }
 
+/* A progress callback may itself call the library, with more threads than the call that it belongs to or with fewer. */
+static int call_from_within(void *user, double fraction)
+{
+    int *wrong = user;
+    int32_t threads;
+    (void)fraction;
+    for (threads = 1; threads <= 6 && *wrong == 0; threads += 5)
+        *wrong = work(threads);
+    return 0;
+}
+
+static void calls_within_calls(void)
+{
+    enum { N = 64, VOXELS = N * N * N };
+    static float image[VOXELS];
+    static unsigned char labels[VOXELS], alone[VOXELS];
+    voxlane_array source = {image, {N, N, N}, {N * N, N, 1}, VOXLANE_F32};
+    voxlane_array_mut target = {alone, {N, N, N}, {N * N, N, 1}, VOXLANE_U8};
+    voxlane_steepest_options options;
+    int i, wrong = 0;
+    for (i = 0; i < VOXELS; ++i)
+        image[i] = (float)(i * 7919 % 1009);
+    voxlane_steepest_options_init(&options);
+    CHECK(voxlane_steepest(&source, &target, &options) == VOXLANE_OK, "%s", voxlane_last_error());
+    target.data = labels;
+    options.threads = 3;
+    options.progress = call_from_within;
+    options.progress_user = &wrong;
+    CHECK(voxlane_steepest(&source, &target, &options) == VOXLANE_OK, "%s", voxlane_last_error());
+    CHECK(wrong == 0, "calls within a call: %d", wrong);
+    CHECK(memcmp(labels, alone, VOXELS) == 0, "the call around them has other labels");
+}
+
 int main(int argc, char **argv)
 {
     static struct caller callers[THREADS];
@@ -74,6 +107,8 @@ int main(int argc, char **argv)
     work_prepare();
     for (threads = 1; threads <= (few ? 3 : 8); ++threads)
         CHECK(work(threads) == 0, "the bits with %d threads are those with one: %d", threads, work(threads));
+
+    calls_within_calls();
 
     if (pthread_barrier_init(&all_here, NULL, (unsigned)at_once) != 0)
         abort();

@@ -1,4 +1,4 @@
-//! What the integration tests share: random numbers and the steepest-neighbour definition written out anew.
+//! What the integration tests share: random numbers, and the tiers that are tested.
 #![allow(dead_code)]
 
 mod random_numbers;

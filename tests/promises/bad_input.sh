@@ -33,6 +33,21 @@ for setting in VOXLANE_ISA= VOXLANE_ISA=portable VOXLANE_THREADS= VOXLANE_THREAD
     expect "$setting" env "$setting" "$folder/bad_input"
 done
 
+# Option and environment both only lower: what runs is the lower of the two, as the bits of a sum tell.
+PORTABLE=1 AVX2=2
+bits() {
+    env VOXLANE_ISA="$1" "$folder/tiers" "$2" || fail "a sum with VOXLANE_ISA=$1 and the option $2"
+}
+if "$folder/tiers" 2>/dev/null | grep -qx avx2; then
+    portable=$(bits "" $PORTABLE) avx2=$(bits "" $AVX2)
+    [ "$portable" != "$avx2" ] || fail "the bits of this sum do not tell tiers apart"
+    [ "$(bits portable $AVX2)" = "$portable" ] || fail "an option of AVX2 raised VOXLANE_ISA=portable"
+    [ "$(bits avx2 $PORTABLE)" = "$portable" ] || fail "an option of portable did not lower VOXLANE_ISA=avx2"
+    [ "$(bits avx2 0)" = "$avx2" ] || fail "VOXLANE_ISA=avx2 did not choose AVX2"
+else
+    echo "SKIPPED: the lower of option and environment, on a machine with one tier"
+fi
+
 for tier in portable avx2; do
     if valgrind --quiet "$folder/tiers" 2>/dev/null | grep -qx "$tier"; then
         echo "tiers: bad input under valgrind on $tier"
