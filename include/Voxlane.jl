@@ -234,7 +234,8 @@ Label every voxel with the index of its steepest neighbour.
 - `weights`: 27 numbers in place of 1 / distance, in the order of the labels, such as a `3×3×3` array.
 - `mask`: `Bool` or `UInt8`, the same size (an `Array{Bool}`, not a `BitArray`); `false` removes the voxel.
 - `slope`: `Float32` or `Float64`, the same size; receives the largest score.
-- `planes`: range of the third index to compute. Nothing else is written.
+- `planes`: range of the third index to compute. Nothing else is written, but neighbours outside of it are read: a slab
+  with a plane of halo on either side has the labels of the whole volume.
 - `threads`: 0 is the environment variable VOXLANE_THREADS or all processors, 1 the calling thread.
 - `progress`: called with the fraction done; if it answers `true`, the call is cancelled with a `VoxlaneError`, and if
   it throws, the exception arrives here.

@@ -112,7 +112,9 @@ module voxlane
       type(voxlane_array) :: mask = voxlane_array()
       !> writable(array) of real; receives the largest score. As for mask.
       type(voxlane_array_mut) :: slope = voxlane_array_mut()
-      integer :: planes(2) = 0                                   !< first and last third index; 0, 0: all
+      !> First and last third index to compute; 0, 0: all. Neighbours outside are read: a slab with a plane of halo on
+      !> either side has the whole volume's labels.
+      integer :: planes(2) = 0
       integer(c_int32_t) :: isa = VOXLANE_ISA_AUTO
       integer(c_int32_t) :: threads = 0                          !< 0: VOXLANE_THREADS or all; 1: the caller's
       type(c_funptr) :: progress = c_null_funptr                 !< c_funloc of a voxlane_progress; non-zero cancels

@@ -231,7 +231,8 @@ struct steepest_options {
     std::optional<std::array<double, 27>> weights = {};    /* in place of 1 / distance */
     std::optional<voxlane_array> mask = {};                /* view of bytes or bools; 0 removes the voxel */
     std::optional<voxlane_array_mut> slope = {};           /* view of float or double; receives the largest score */
-    std::array<std::size_t, 2> planes = {0, 0};            /* half-open range of axis 0; {0, 0} is all */
+    std::array<std::size_t, 2> planes = {0, 0};            /* half-open range of axis 0 to write; {0, 0} is all. A slab with
+                                                              a plane of halo on either side has the volume's labels */
     voxlane::instruction_set instruction_set = voxlane::instruction_set::automatic; /* highest to use */
     std::int32_t threads = 0;                              /* 0: VOXLANE_THREADS or all; 1: the caller's */
     progress_callback progress = {};

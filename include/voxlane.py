@@ -483,11 +483,12 @@ def steepest(
     direction : {"descent", "ascent"}
         Whether labels lead to lower values or to higher ones.
     minima : {"reference", "strict", "flat"}
-        "flat": label 13 (`CENTER`) where no neighbour is better, so that every other label leads strictly downhill
-        (uphill for ascent) and labels can be followed. "strict": 13 where every neighbour is worse. "reference":
+        "flat": label 13 (`CENTER`) where no neighbour is better, so that the labels of neighbours lead strictly downhill
+        (uphill for ascent) and can be followed. "strict": 13 where every neighbour is worse. "reference":
         the rule of `create_label`, where the centre takes part with score -100.
     border : {"skip", "inside", "periodic"} or three of them
-        What voxels on an axis' faces do: get label 0, use the neighbours that exist, or wrap around.
+        What voxels on an axis' faces do: get label 0, use the neighbours that exist, or wrap around. (To follow
+        labels take one of the latter: the 0 of a face looks like that of neighbour 0.)
     spacing : float or three floats
         Voxel size along each axis.
     weights : array_like of 27 floats, optional
@@ -500,6 +501,7 @@ def steepest(
         Receives the largest score of each voxel; True makes a new array of float32.
     planes : (int, int), optional
         Half-open range of axis 0 to compute. Nothing else of `out` and `slope` is written; new arrays hold 0 there.
+        Neighbours outside of it are read: a slab with a plane of halo on either side has the whole volume's labels.
     isa : {"auto", "portable", "avx2", "avx512"}
         Highest instruction set to use.
     threads : int

@@ -19,6 +19,10 @@
 //! The code for every tier of [`Isa`] is in the binary. A call takes the highest that the machine runs; the
 //! environment variable `VOXLANE_ISA` and the option `isa` can lower it, and nothing can raise it.
 //!
+//! # Floating-point mode
+//!
+//! Rust takes the default one for granted, and so do these functions. Calls through the C interface set it themselves.
+//!
 //! # Threads
 //!
 //! A call uses its own thread and helpers from a pool that belongs to this crate and that sleeps between calls; never

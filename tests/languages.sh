@@ -151,6 +151,13 @@ programs=$(sed -n "s|^\(/.*\)/anisotropic_mask '0'$|\1|p; s|^\(\.\./.*\)/anisotr
 exit_codes() {
     expect_code 2 "$programs/anisotropic_mask" two threads
     expect_code 2 "$programs/anisotropic_mask" many
+    expect_code 2 "$programs/slabs" 1 2
+    expect_code 2 "$programs/slabs" /nowhere/ct.raw 4 5 6 "$work/labels.raw"
+    expect_code 2 "$programs/slabs" /nowhere/ct.raw 4 0 6 "$work/labels.raw"
+    head -c 240 /dev/zero >"$work/ct.raw"
+    expect_code 3 "$programs/slabs" "$work/ct.raw" 4 5 7 "$work/labels.raw"
+    "$programs/slabs" "$work/ct.raw" 4 5 6 "$work/labels.raw"
+    [ "$(wc -c <"$work/labels.raw")" -eq 120 ]
     expect_code 2 with_library "$python" "$root/c_examples/mri.py" --input /nowhere/image.nii.gz
     expect_code 2 "$programs/rock_salt" many
     expect_code 2 with_library "$python" "$root/c_examples/pdb_density.py" --input /nowhere/1ubq.pdb
@@ -163,6 +170,7 @@ exit_codes() {
     export VOXLANE_ISA=avx1024
     expect_code 3 "$programs/anisotropic_mask"
     expect_code 3 "$programs/sheared_lattice"
+    expect_code 3 "$programs/slabs"
     expect_code 3 "$programs/rock_salt"
     unset VOXLANE_ISA
 }

@@ -27,6 +27,7 @@ SNIPPETS = [
     "c_examples/density_labels.c",
     "c_examples/rock_salt.c",
     "c_examples/anisotropic_mask.cpp",
+    "c_examples/slabs.cpp",
     "c_examples/sheared_lattice.f90",
     "c_examples/mri.py",
     "c_examples/pdb_density.py",
