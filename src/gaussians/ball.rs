@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use crate::simd::{self, Kernel, Mask, Simd, Vector, VectorF32};
+use crate::simd::{Kernel, Mask, Simd, Vector, VectorF32};
 
 use super::factors::Real;
 use super::pack::{self, MOST_LAYERS};
@@ -55,94 +55,6 @@ impl<'m, T: Real> Ball<'m, T> {
     #[inline(always)]
     pub(super) fn row(&mut self, j: usize) -> &mut [f64] {
         &mut self.squares[pack::row::<T, false>(j)..][..T::TILE[j]]
-    }
-
-    /// Finds what Gaussian `slot` keeps, whose squares and layers are set.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn fill<S: Simd>(
-        &mut self,
-        _: S,
-        rules: &Rules,
-        axes: &[Axis; 3],
-        slot: usize,
-        block: [usize; 3],
-        middle: [f64; 3],
-        sigma: [f64; 3],
-    ) {
-        simd::dispatch(S::ISA, Fill { ball: self, rules, axes, slot, block, middle, sigma });
-    }
-
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn find<S: Simd>(
-        &mut self,
-        simd: S,
-        rules: &Rules,
-        axes: &[Axis; 3],
-        slot: usize,
-        block: [usize; 3],
-        middle: [f64; 3],
-        sigma: [f64; 3],
-    ) {
-        for j in 0..3 {
-            self.bound(j, slot, block[j], middle[j]);
-        }
-        let lanes = S::F64::LANES;
-        // In voxels: σ, the widening of means, and how wrong the ends may be.
-        let scale = sigma[2] * axes[2].inverse;
-        let half = rules.half_width(&axes[2]) * axes[2].inverse;
-        let reach = rules.radius * scale + half;
-        let wrong = (T::TILE[2] as f64 + reach) * 2f64.powi(-21);
-        let rough = !self.exact || reach > WIDEST;
-        let splat = |value: f64| S::F32::splat(simd, value as f32);
-        let scale = splat(scale);
-        // Rounded to the nearest whole number, these end at the one below.
-        let (up, down) = (splat(half + middle[2] - 0.5 + wrong), splat(half - middle[2] - 0.5 + wrong));
-        let near = splat(2.0 * wrong - 0.5);
-        let all = if rough { (1 << (2 * lanes)) - 1 } else { 0 };
-
-        let [planes, rows, columns] = self.layers.clone();
-        assert!(planes.end * block[0] <= T::TILE[0] && rows.end * block[1] <= T::TILE[1] && slot < T::PACK);
-        assert!(self.squares.len() >= pack::rows::<T, false>() && self.words.len() >= T::PACK * words::<T>());
-        let columns = columns.start * block[2]..columns.end * block[2];
-        let (first_word, last_word) = (columns.start / WORD, (columns.end - 1) / WORD);
-        let groups = rows.start * block[1] / lanes..(rows.end * block[1]).div_ceil(lanes);
-        let one_word = first_word == last_word;
-        let before = [0, 1].map(|word| splat(-((word * WORD) as f64)));
-        let behind = [0, 1].map(|word| splat(1.0 - (word * WORD) as f64));
-        assert!(last_word < before.len());
-        for pair in planes.start * block[0] / 2..planes.end * block[0] / 2 {
-            let [a, b] =
-                [0, 1].map(|dz| S::F64::splat(simd, rules.radius_squared - self.squares[2 * pair + dz]));
-            let at = slot * words::<T>() + place::<S, T>(first_word, 2 * pair, 0);
-            for group in groups.clone() {
-                // SAFETY: a vector of the squares of axis 1.
-                let y = unsafe {
-                    S::F64::load(simd, self.squares.as_ptr().add(pack::row::<T, false>(1) + group * lanes))
-                };
-                let left = [a.sub(y), b.sub(y)];
-                // Of what is negative the root is no number, and the run empty.
-                let root = S::narrow(left[0], left[1]).sqrt();
-                let (end, first) = (root.mul_add(scale, up), root.mul_add(scale, down));
-                let (end_whole, first_whole) = (end.round(), first.round());
-                let doubtful = end.sub(end_whole).min(first.sub(first_whole)).lt(near).bits() | all;
-                // SAFETY: the place is within the words of the Gaussian, and so are two groups of rows.
-                unsafe {
-                    let to = self.words.as_mut_ptr().add(at + 2 * lanes * group);
-                    run(before[first_word], behind[first_word], end_whole, first_whole, to);
-                    if !one_word {
-                        let to = to.add(word_step::<T>());
-                        run(before[last_word], behind[last_word], end_whole, first_whole, to);
-                    }
-                }
-                if doubtful != 0 {
-                    let columns = columns.clone();
-                    let at = slot * words::<T>() + place::<S, T>(0, 2 * pair, group * lanes);
-                    self.compare(simd, left, doubtful, columns, at);
-                }
-            }
-        }
     }
 
     /// Decides some rows by the squares, those of two groups whose bits are set. Their words begin `at` the first.
@@ -258,23 +170,83 @@ unsafe fn run<V: VectorF32>(before: V, behind: V, end: V, first: V, to: *mut u32
     unsafe { first.store_runs(end.add(behind).max(first), to) };
 }
 
-/// The filling of words as a function of its own, which has the registers for itself.
-struct Fill<'a, 'm, T> {
-    ball: &'a mut Ball<'m, T>,
-    rules: &'a Rules,
-    axes: &'a [Axis; 3],
-    slot: usize,
-    block: [usize; 3],
-    middle: [f64; 3],
-    sigma: [f64; 3],
+/// Finds what Gaussian `slot` keeps, whose squares and layers are set. A function of its own, which has the registers for
+/// itself.
+pub(super) struct Find<'a, 'm, T> {
+    pub ball: &'a mut Ball<'m, T>,
+    pub rules: &'a Rules,
+    pub axes: &'a [Axis; 3],
+    pub slot: usize,
+    /// Sides of a block.
+    pub block: [usize; 3],
+    /// Where the Gaussian is in the tile.
+    pub middle: [f64; 3],
+    pub sigma: [f64; 3],
 }
 
-impl<T: Real> Kernel for Fill<'_, '_, T> {
+impl<T: Real> Kernel for Find<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Fill { ball, rules, axes, slot, block, middle, sigma } = self;
-        ball.find(simd, rules, axes, slot, block, middle, sigma);
+        let Find { ball, rules, axes, slot, block, middle, sigma } = self;
+        for j in 0..3 {
+            ball.bound(j, slot, block[j], middle[j]);
+        }
+        let lanes = S::F64::LANES;
+        // In voxels: σ, the widening of means, and how wrong the ends may be.
+        let scale = sigma[2] * axes[2].inverse;
+        let half = rules.half_width(&axes[2]) * axes[2].inverse;
+        let reach = rules.radius * scale + half;
+        let wrong = (T::TILE[2] as f64 + reach) * 2f64.powi(-21);
+        let rough = !ball.exact || reach > WIDEST;
+        let splat = |value: f64| S::F32::splat(simd, value as f32);
+        let scale = splat(scale);
+        // Rounded to the nearest whole number, these end at the one below.
+        let (up, down) = (splat(half + middle[2] - 0.5 + wrong), splat(half - middle[2] - 0.5 + wrong));
+        let near = splat(2.0 * wrong - 0.5);
+        let all = if rough { (1 << (2 * lanes)) - 1 } else { 0 };
+
+        let [planes, rows, columns] = ball.layers.clone();
+        assert!(planes.end * block[0] <= T::TILE[0] && rows.end * block[1] <= T::TILE[1] && slot < T::PACK);
+        assert!(ball.squares.len() >= pack::rows::<T, false>() && ball.words.len() >= T::PACK * words::<T>());
+        let columns = columns.start * block[2]..columns.end * block[2];
+        let (first_word, last_word) = (columns.start / WORD, (columns.end - 1) / WORD);
+        let groups = rows.start * block[1] / lanes..(rows.end * block[1]).div_ceil(lanes);
+        let one_word = first_word == last_word;
+        let before = [0, 1].map(|word| splat(-((word * WORD) as f64)));
+        let behind = [0, 1].map(|word| splat(1.0 - (word * WORD) as f64));
+        assert!(last_word < before.len());
+        for pair in planes.start * block[0] / 2..planes.end * block[0] / 2 {
+            let [a, b] =
+                [0, 1].map(|dz| S::F64::splat(simd, rules.radius_squared - ball.squares[2 * pair + dz]));
+            let at = slot * words::<T>() + place::<S, T>(first_word, 2 * pair, 0);
+            for group in groups.clone() {
+                // SAFETY: a vector of the squares of axis 1.
+                let y = unsafe {
+                    S::F64::load(simd, ball.squares.as_ptr().add(pack::row::<T, false>(1) + group * lanes))
+                };
+                let left = [a.sub(y), b.sub(y)];
+                // Of what is negative the root is no number, and the run empty.
+                let root = S::narrow(left[0], left[1]).sqrt();
+                let (end, first) = (root.mul_add(scale, up), root.mul_add(scale, down));
+                let (end_whole, first_whole) = (end.round(), first.round());
+                let doubtful = end.sub(end_whole).min(first.sub(first_whole)).lt(near).bits() | all;
+                // SAFETY: the place is within the words of the Gaussian, and so are two groups of rows.
+                unsafe {
+                    let to = ball.words.as_mut_ptr().add(at + 2 * lanes * group);
+                    run(before[first_word], behind[first_word], end_whole, first_whole, to);
+                    if !one_word {
+                        let to = to.add(word_step::<T>());
+                        run(before[last_word], behind[last_word], end_whole, first_whole, to);
+                    }
+                }
+                if doubtful != 0 {
+                    let columns = columns.clone();
+                    let at = slot * words::<T>() + place::<S, T>(0, 2 * pair, group * lanes);
+                    ball.compare(simd, left, doubtful, columns, at);
+                }
+            }
+        }
     }
 }

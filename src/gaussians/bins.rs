@@ -24,7 +24,7 @@ use super::classes::{Class, classes};
 use super::corners::Corners;
 use super::input::Gaussians;
 use super::mass;
-use super::sort::{Chunk, LEVELS, Places, SMALL_COUNT, Scatter, Sort, get, starts, zeros};
+use super::sort::{Chunk, LEVELS, Passes, SMALL_COUNT, Sort, Sorted, get, starts, zeros};
 use super::support::{Axis, Rules};
 
 /// Centres checked between two reports.
@@ -159,11 +159,11 @@ impl<'a> Bins<'a> {
         passes: &mut Passes,
         span: [f64; 2],
     ) -> Result<Bins<'a>, Error> {
-        let (axes, isa) = (sort.axes, passes.isa);
+        let isa = passes.isa;
         let middle = 0.5 * (span[0] + span[1]);
         let (mut classes, class_of) = match corners {
             Some(_) => (Vec::new(), [0; LEVELS]),
-            None => classes(axes, chunks),
+            None => classes(sort.axes, chunks),
         };
         let cells = match &corners {
             Some(corners) => corners.cells(),
@@ -184,34 +184,13 @@ impl<'a> Bins<'a> {
             return Err(sort.infeasible(index));
         }
         let (starts, total) = starts(chunks, cells)?;
-        let each_sigma = sort.sigmas.is_err();
-        let each_weight = sort.weights_differ();
-        let mut positions = reserve(total, "the sorted centres")?;
-        let mut rows = reserve(if each_sigma { total } else { 0 }, "the centres' numbers")?;
-        let mut weights = reserve(if each_weight { total } else { 0 }, "the weights")?;
-        let places = Places {
-            positions: positions.as_mut_ptr(),
-            rows: each_sigma.then_some(rows.as_mut_ptr()),
-            weights: each_weight.then_some(weights.as_mut_ptr()),
-        };
         let is_mass = sort.rules.normalization == Normalization::Mass;
         let scattered = if is_mass { middle + 0.2 * (span[1] - middle) } else { span[1] };
-        passes.run(chunks, [middle, scattered], &|chunk| {
-            simd::dispatch(isa, Scatter { sort: &sort, chunk, places: &places });
-            chunk.cell_of = Vec::new();
-        })?;
-        // SAFETY: the chunks wrote every one of the `total` places that their histograms counted.
-        unsafe {
-            positions.set_len(total);
-            rows.set_len(if each_sigma { total } else { 0 });
-            weights.set_len(if each_weight { total } else { 0 });
-        }
-        if let Some(index) = get(chunks).find_map(|chunk| chunk.bad) {
-            return Err(sort.weight_overflow(index));
-        }
+        let Sorted { positions, rows, mut weights } =
+            sort.write(chunks, total, passes, [middle, scattered])?;
 
         let shared_weight = get(chunks).find_map(|chunk| chunk.weight).unwrap_or(0.0);
-        let (mut peak, mut updates, mut blocks, mut farthest) = (0.0f64, 0.0, 0.0, 0.0f64);
+        let (mut peak, mut farthest) = (0.0f64, 0.0f64);
         let mut reached = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
         for chunk in get(chunks) {
             peak = peak.max(chunk.peak);
@@ -225,25 +204,10 @@ impl<'a> Bins<'a> {
             }
         }
         if is_mass {
-            let sigma = |place: usize| match &sort.sigmas {
-                Ok(values) => *values,
-                Err(_) => sort.sigma(rows[place]),
-            };
             get(chunks).for_each(|chunk| chunk.cells = Vec::new());
+            let sigma = |place: usize| sort.sigma(rows.get(place).copied().unwrap_or(0));
             let over = [scattered, span[1]];
-            let Passes { threads, reporter, .. } = passes;
-            let bad = mass::divide(
-                axes,
-                sort.rules,
-                &positions,
-                sigma,
-                &mut weights,
-                widths.most,
-                isa,
-                *threads,
-                reporter,
-                over,
-            )?;
+            let bad = mass::divide(&sort, &positions, sigma, &mut weights, widths.most, passes, over)?;
             if let Some(place) = bad {
                 return Err(sort.weight_overflow(sort.row_at(positions[place])));
             }
@@ -252,16 +216,13 @@ impl<'a> Bins<'a> {
         for class in &mut classes {
             let cells = class.cells.iter().product::<usize>();
             class.count = starts[class.first_cell + cells] - starts[class.first_cell];
-            let width = |j: usize| (2.0 * class.reach[j] + 1.0).min(axes[j].n as f64);
-            updates += class.count as f64 * width(0) * width(1) * width(2);
-            // Blocks are of 2 planes, 8 rows and 16 voxels, or smaller.
-            blocks += class.count as f64 * (width(0) + 1.0) * (width(1) + 7.0) * (width(2) + 15.0);
         }
-        // The images of one Gaussian add up on a voxel. A few of them do not matter.
-        let periodic = (0..3).filter(|&j| axes[j].periodic);
-        let images = periodic.map(|j| widths.most[j] * 2.0 * axes[j].inverse_period + 1.0).product::<f64>();
-        peak *= (images / 65_536.0).max(1.0);
         classes.retain(|class| class.count > 0);
+        // The images of one Gaussian add up on a voxel. A few of them do not matter.
+        let periodic = sort.axes.iter().zip(widths.most).filter(|(axis, _)| axis.periodic);
+        let images = periodic.map(|(axis, reach)| reach * 2.0 * axis.inverse_period + 1.0).product::<f64>();
+        peak *= (images / 65_536.0).max(1.0);
+        let [updates, blocks] = updates(&classes, sort.axes);
         Ok(Bins {
             sort,
             positions,
@@ -354,25 +315,14 @@ impl<'a> Bins<'a> {
     }
 }
 
-/// Runs the passes of the sort.
-struct Passes<'a, 'b> {
-    isa: Isa,
-    threads: usize,
-    reporter: &'a mut Reporter<'b>,
-}
-
-impl Passes<'_, '_> {
-    fn run(
-        &mut self,
-        chunks: &[Mutex<Chunk>],
-        span: [f64; 2],
-        work: &(dyn Fn(&mut Chunk) + Sync),
-    ) -> Result<(), Error> {
-        Tasks { threads: self.threads, count: chunks.len(), reporter: self.reporter, span }.run(
-            || Ok(()),
-            |(), i| {
-                work(&mut chunks[i].lock().unwrap_or_else(PoisonError::into_inner));
-            },
-        )
+/// Estimates of the grid updates to come: in voxels, and in whole blocks.
+fn updates(classes: &[Class], axes: &[Axis; 3]) -> [f64; 2] {
+    let mut sums = [0.0; 2];
+    for class in classes {
+        let width = |j: usize| (2.0 * class.reach[j] + 1.0).min(axes[j].n as f64);
+        sums[0] += class.count as f64 * width(0) * width(1) * width(2);
+        // Blocks are of 2 planes, 8 rows and 16 voxels, or smaller.
+        sums[1] += class.count as f64 * (width(0) + 1.0) * (width(1) + 7.0) * (width(2) + 15.0);
     }
+    sums
 }

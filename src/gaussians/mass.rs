@@ -16,13 +16,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
-use crate::isa::Isa;
 use crate::scratch::reserve;
 use crate::simd::{self, Kernel, Simd, Vector};
-use crate::threads::{Reporter, Tasks};
+use crate::threads::Tasks;
 
 use super::factors::{Profile, Real, Splats};
 use super::lattice::wide_sum;
+use super::sort::{Passes, Sort};
 use super::support::{Axis, Rules, Span};
 use super::voxel::{Means, unit};
 use super::{Sampling, Support};
@@ -41,19 +41,18 @@ const TASK: f64 = (1u64 << 20) as f64;
 /// Divides the weights, which are amplitudes, by the masses of the Gaussians at these positions; a Gaussian of
 /// no mass gets weight zero. `reach` is the largest of each axis, in voxels. Returns the place of a weight that
 /// overflows.
-#[allow(clippy::too_many_arguments)]
 pub(super) fn divide(
-    axes: &[Axis; 3],
-    rules: &Rules,
+    sort: &Sort,
     positions: &[[f64; 3]],
     sigma: impl Fn(usize) -> [f64; 3] + Sync,
     weights: &mut [f64],
     reach: [f64; 3],
-    isa: Isa,
-    threads: usize,
-    reporter: &mut Reporter,
+    passes: &mut Passes,
     span: [f64; 2],
 ) -> Result<Option<usize>, Error> {
+    let Sort { axes, rules, .. } = *sort;
+    let Passes { isa, threads, reporter } = passes;
+    let (isa, threads) = (*isa, *threads);
     let widths = reach.map(|reach| (2.0 * reach + 1.0).min(MOST_POINTS));
     let mut steps = widths.iter().sum::<f64>() + 100.0;
     let mut held = 0;

@@ -3,7 +3,7 @@
 
 use crate::simd::{self, Kernel, Simd, Vector};
 
-use super::ball::Ball;
+use super::ball::{Ball, Find};
 use super::batch::Batch;
 use super::factors::{Profile, Real, Splats, power_of_two};
 use super::lattice::wide_images;
@@ -163,13 +163,14 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
     #[inline(always)]
     pub(super) fn fill_ball<S: Simd>(
         &mut self,
-        simd: S,
+        _: S,
         rules: &Rules,
         axes: &[Axis; 3],
         middle: [f64; 3],
         sigma: [f64; 3],
     ) {
-        self.ball.fill(simd, rules, axes, self.len, self.block, middle, sigma);
+        let Pack { ball, len, block, .. } = self;
+        simd::dispatch(S::ISA, Find { ball, rules, axes, slot: *len, block: *block, middle, sigma });
     }
 
     /// The same for Gaussian i of a batch of lines, which keeps voxels `low` to `high` of the tile.

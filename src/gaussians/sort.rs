@@ -7,8 +7,10 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
+use crate::isa::Isa;
 use crate::scratch::reserve;
-use crate::simd::{Kernel, Simd, prefetch};
+use crate::simd::{self, Kernel, Simd, prefetch};
+use crate::threads::{Reporter, Tasks};
 
 use super::factors::exponent;
 use super::input::Column;
@@ -94,6 +96,29 @@ pub(super) fn zeros(count: usize, what: &str) -> Result<Vec<usize>, Error> {
     Ok(vec)
 }
 
+/// Runs the passes of the sort.
+pub(super) struct Passes<'a, 'b> {
+    pub isa: Isa,
+    pub threads: usize,
+    pub reporter: &'a mut Reporter<'b>,
+}
+
+impl Passes<'_, '_> {
+    pub fn run(
+        &mut self,
+        chunks: &[Mutex<Chunk>],
+        span: [f64; 2],
+        work: &(dyn Fn(&mut Chunk) + Sync),
+    ) -> Result<(), Error> {
+        Tasks { threads: self.threads, count: chunks.len(), reporter: self.reporter, span }.run(
+            || Ok(()),
+            |(), i| {
+                work(&mut chunks[i].lock().unwrap_or_else(PoisonError::into_inner));
+            },
+        )
+    }
+}
+
 /// Turns the chunks' histograms into places, cell by cell and within a cell chunk by chunk, which makes the
 /// sort stable. Returns where the cells start, and the number of records.
 pub(super) fn starts(chunks: &mut [Mutex<Chunk>], cells: usize) -> Result<(Vec<usize>, usize), Error> {
@@ -112,21 +137,66 @@ pub(super) fn starts(chunks: &mut [Mutex<Chunk>], cells: usize) -> Result<(Vec<u
     Ok((starts, place))
 }
 
+/// The centres in their order.
+pub(super) struct Sorted {
+    pub positions: Vec<[f64; 3]>,
+    /// Their numbers, and their weights; empty where all have one sigma or one weight.
+    pub rows: Vec<usize>,
+    pub weights: Vec<f64>,
+}
+
 /// Where the sort writes.
-pub(super) struct Places {
-    pub(super) positions: *mut [f64; 3],
-    pub(super) rows: Option<*mut usize>,
-    pub(super) weights: Option<*mut f64>,
+struct Places {
+    positions: *mut [f64; 3],
+    rows: Option<*mut usize>,
+    weights: Option<*mut f64>,
 }
 
 // SAFETY: every chunk writes places of its own, which its histogram counted.
 unsafe impl Sync for Places {}
 
+impl Sort<'_> {
+    /// Writes the centres of all chunks to their places, of which there are `total`.
+    pub(super) fn write(
+        &self,
+        chunks: &mut [Mutex<Chunk>],
+        total: usize,
+        passes: &mut Passes,
+        span: [f64; 2],
+    ) -> Result<Sorted, Error> {
+        let isa = passes.isa;
+        let rows_count = if self.sigmas.is_err() { total } else { 0 };
+        let weights_count = if self.weights_differ() { total } else { 0 };
+        let mut positions = reserve(total, "the sorted centres")?;
+        let mut rows = reserve(rows_count, "the centres' numbers")?;
+        let mut weights = reserve(weights_count, "the weights")?;
+        let places = Places {
+            positions: positions.as_mut_ptr(),
+            rows: self.sigmas.is_err().then_some(rows.as_mut_ptr()),
+            weights: self.weights_differ().then_some(weights.as_mut_ptr()),
+        };
+        passes.run(chunks, span, &|chunk| {
+            simd::dispatch(isa, Scatter { sort: self, chunk, places: &places });
+            chunk.cell_of = Vec::new();
+        })?;
+        // SAFETY: the chunks wrote every one of the `total` places that their histograms counted.
+        unsafe {
+            positions.set_len(total);
+            rows.set_len(rows_count);
+            weights.set_len(weights_count);
+        }
+        match get(chunks).find_map(|chunk| chunk.bad) {
+            Some(index) => Err(self.weight_overflow(index)),
+            None => Ok(Sorted { positions, rows, weights }),
+        }
+    }
+}
+
 /// Pass 4 in the shell of a tier.
-pub(super) struct Scatter<'s> {
-    pub(super) sort: &'s Sort<'s>,
-    pub(super) chunk: &'s mut Chunk,
-    pub(super) places: &'s Places,
+struct Scatter<'s> {
+    sort: &'s Sort<'s>,
+    chunk: &'s mut Chunk,
+    places: &'s Places,
 }
 
 impl Kernel for Scatter<'_> {
