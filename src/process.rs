@@ -55,8 +55,8 @@ fn count_forks() {
 #[cfg(not(unix))]
 fn count_forks() {}
 
-/// Keeps this library loaded until the process ends, as threads are about to sleep in its code. (Where linkers can say so,
-/// build.rs has them.)
+/// Keeps this library loaded until the process ends, as threads are about to sleep in its code. (Where linkers can say
+/// so, build.rs has them.)
 #[cfg(windows)]
 pub(crate) fn stay_loaded() {
     use std::ffi::c_void;

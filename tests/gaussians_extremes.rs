@@ -422,7 +422,8 @@ fn means_beside_an_edge() {
     let ratio = 0.382_088_577_811_047_4 / 0.617_911_422_188_952_6;
     for isa in Isa::supported() {
         for sigma in [1e-2, 1e-4, 1e-6, 1e-9, 1e-12, 1e-15, 1e-40] {
-            // The edge is at zero, so that the distance from it has all its digits; those from the voxels' middles have not.
+            // The edge is at zero, so that the distance from it has all its digits; those from the voxels' middles have
+            // not.
             let centers = array![[0.0, 0.0, 0.3 * sigma]];
             let gaussians = Gaussians::new(centers.view(), Sigmas::PerAxis([1.0, 1.0, sigma])).unwrap();
             let sum = || SumGaussians::new().sampling(Sampling::Voxel).eps(1e-12).isa(isa);

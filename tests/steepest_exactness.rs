@@ -674,7 +674,8 @@ fn one_odd_voxel_anywhere_in_rows_read_in_place() {
     }
 }
 
-/// A class without any neighbour, and a rule whose limit is beyond all differences of bytes: the centre wins all the same.
+/// A class without any neighbour, and a rule whose limit is beyond all differences of bytes: the centre wins all the
+/// same.
 #[test]
 fn bytes_without_neighbours_where_no_difference_reaches_the_limit() {
     let mut random = Random(17);

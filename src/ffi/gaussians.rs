@@ -31,9 +31,9 @@ pub const VOXLANE_SUPPORT_BALL: i32 = 1;
 
 /// Sampling: the Gaussian's value at the voxel's position.
 pub const VOXLANE_SAMPLE_POINT: i32 = 0;
-/// Sampling: the Gaussian's mean over the voxel, as a detector's pixel has it; so sums over voxels are contents. Along one
-/// axis, with a sigma of one voxel, the point sample of the peak is 4 % above the mean (0.399 A, not 0.383 A: 1.6 % of
-/// the integral); with two voxels 1 %, with half a voxel 17 %.
+/// Sampling: the Gaussian's mean over the voxel, as a detector's pixel has it; so sums over voxels are contents. Along
+/// one axis, with a sigma of one voxel, the point sample of the peak is 4 % above the mean (0.399 A, not 0.383 A: 1.6 %
+/// of the integral); with two voxels 1 %, with half a voxel 17 %.
 pub const VOXLANE_SAMPLE_VOXEL: i32 = 1;
 
 /// Centres with their amplitudes and sigmas; all three arrays have the element type `dtype`.
@@ -149,12 +149,14 @@ pub unsafe extern "C" fn voxlane_gaussian_options_init(options: *mut voxlane_gau
 /// The result is the same bits for every number of threads; between instruction sets it may differ within the bound.
 ///
 /// Supports may be wider than the grid and its period. Refused are: more than 2^50 voxels of reach (2^31 on a periodic
-/// axis), a periodic ball of more than 2^20 images, and under VOXLANE_NORM_MASS a ball of more than 2^27 rows of voxels or
-/// 2^15 voxels a row; positions that double cannot tell apart: voxels 2^50 spacings or more from zero, and on a periodic
-/// axis or under VOXLANE_NORM_MASS centres as far from the grid; and an amplitude that overflows once it is normalised.
+/// axis), a periodic ball of more than 2^20 images, and under VOXLANE_NORM_MASS a ball of more than 2^27 rows of voxels
+/// or 2^15 voxels a row; positions that double cannot tell apart: voxels 2^50 spacings or more from zero, and on a
+/// periodic axis or under VOXLANE_NORM_MASS centres as far from the grid; and an amplitude that overflows once it is
+/// normalised.
 ///
-/// Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION, _VALUE (with
-/// the index of the centre), _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
+/// Returns VOXLANE_OK; or, with the grid untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP,
+/// _OPTION, _VALUE (with the index of the centre), _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error
+/// has the details.
 ///
 /// Memory: under 48 bytes a centre and 8 MiB a thread. Safe to call from any number of threads at once.
 ///
@@ -222,14 +224,15 @@ pub unsafe extern "C" fn voxlane_sum_gaussians(
 }
 
 /// The function of the question this kernel answers: `count` centres (z, y, x each, dense) of one sigma on a dense
-/// float grid, each Gaussian times 1 / sqrt(2 pi sigma^2): the asker's sumofgauss, every centre at every voxel, up to eps.
+/// float grid, each Gaussian times 1 / sqrt(2 pi sigma^2): the asker's sumofgauss, every centre at every voxel, up to
+/// eps.
 ///
 /// It is not the k-d tree answer's gaussgrid. That code passes plain distances where exp(-d^2 / (2 sigma^2)) needs their
 /// squares, and the square of the cutoff where the search wants a distance. Its result differs from the asker's
 /// own by up to 0.43 at a peak of 0.40. Put right, it takes the square root of thr and squares dists.data.
 ///
-/// `shape`, `origin` and `spacing` are in the order z, y, x. `grid` holds as many floats as the shape has voxels, the last
-/// axis contiguous. `eps` 0 is as much as floats hold. Returns as voxlane_sum_gaussians.
+/// `shape`, `origin` and `spacing` are in the order z, y, x. `grid` holds as many floats as the shape has voxels, the
+/// last axis contiguous. `eps` 0 is as much as floats hold. Returns as voxlane_sum_gaussians.
 ///
 /// cbindgen:ptrs-as-arrays=[[shape; 3], [origin; 3], [spacing; 3]]
 ///

@@ -118,8 +118,8 @@ pub unsafe extern "C" fn voxlane_steepest_options_init(options: *mut voxlane_ste
 ///
 /// `labels` is U8 or F32, of the image's shape. `options` may be NULL: all defaults.
 ///
-/// Returns VOXLANE_OK; or, with every output untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP, _OPTION,
-/// _VALUE, _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
+/// Returns VOXLANE_OK; or, with every output untouched, VOXLANE_ERR_NULL, _SHAPE, _STRIDE, _ALIGN, _DTYPE, _OVERLAP,
+/// _OPTION, _VALUE, _ISA, _MEMORY or _THREAD; or VOXLANE_CANCELLED. voxlane_last_error has the details.
 ///
 /// Time, a voxel and thread with AVX-512: about a nanosecond for F32 and 16-bit images, a third of one for 8-bit images,
 /// two or three where not axis 2 is contiguous but axis 0; five to nine for F64, U32 and I32.

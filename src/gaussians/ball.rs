@@ -1,9 +1,9 @@
 //! BALL in a tile: which voxels each Gaussian of a pack keeps, a word of bits for a row.
 //!
-//! The voxels that a row keeps are a run, from ⌈m − s⌉ to ⌊m + s⌋, where m is the centre's place along x and s the root of
-//! what z and y leave of R². That takes a few operations for many rows at once. In f32 the ends are right but where one
-//! is so near to a whole number that rounding may decide; then the squares themselves are compared in f64, of these rows
-//! alone. So what is kept is what the definition keeps.
+//! The voxels that a row keeps are a run, from ⌈m − s⌉ to ⌊m + s⌋, where m is the centre's place along x and s the root
+//! of what z and y leave of R². That takes a few operations for many rows at once. In f32 the ends are right but where
+//! one is so near to a whole number that rounding may decide; then the squares themselves are compared in f64, of these
+//! rows alone. So what is kept is what the definition keeps.
 //!
 //! Only for tiles that are not long.
 

@@ -40,7 +40,8 @@ pub(super) struct Batch {
     /// A in two parts.
     square: PerAxis<f32>,
     square_low: PerAxis<f32>,
-    /// B in two parts; the fraction of C, and its whole plus the factors' bias; the nearest lattice point, counted from the lowest or the tile's first; how many are kept.
+    /// B in two parts; the fraction of C, and its whole plus the factors' bias; the nearest lattice point, counted from
+    /// the lowest or the tile's first; how many are kept.
     linear: PerAxis<f32>,
     linear_low: PerAxis<f32>,
     constant: PerAxis<f32>,
@@ -321,8 +322,8 @@ impl Batch {
         t.mul(t)
     }
 
-    /// The lattice point of the first voxel of a tile of packs, for the image of centre i that reaches it; in a halo tile of
-    /// the first that is kept.
+    /// The lattice point of the first voxel of a tile of packs, for the image of centre i that reaches it; in a halo
+    /// tile of the first that is kept.
     #[inline(always)]
     pub(super) fn tile_first(&self, i: usize, j: usize) -> f64 {
         // Whole numbers, so exact.

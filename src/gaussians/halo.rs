@@ -1,9 +1,9 @@
 //! Many narrow Gaussians: halo tiles.
 //!
-//! With supports of a few voxels, or balls of up to sixteen, the blocks of `blocks.rs` are mostly zeros, and a Gaussian at
-//! a tile's edge is made again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point of
-//! its support, and is added whole to a buffer with room for what sticks out, so that nothing is clipped, and the loops
-//! over its rows have lengths known at compile time:
+//! With supports of a few voxels, or balls of up to sixteen, the blocks of `blocks.rs` are mostly zeros, and a Gaussian
+//! at a tile's edge is made again for every tile it reaches. Here each belongs to one tile, by the lowest lattice point
+//! of its support, and is added whole to a buffer with room for what sticks out, so that nothing is clipped, and the
+//! loops over its rows have lengths known at compile time:
 //!
 //! ```text
 //! clear the grid
@@ -40,8 +40,8 @@ use super::{Sampling, Support};
 /// The widest supports, in voxels: of all, and of balls in larger tiles.
 const WIDEST: [usize; 2] = [8, 16];
 
-/// Lower corners in a tile for supports of up to H voxels, along each axis. Tiles that are as equal as can be have at least
-/// half of them, and no fewer than H: then only neighbours meet.
+/// Lower corners in a tile for supports of up to H voxels, along each axis. Tiles that are as equal as can be have at
+/// least half of them, and no fewer than H: then only neighbours meet.
 const fn tile_sides(h: usize) -> [usize; 3] {
     if h == 8 { [16, 16, 32] } else { [32; 3] }
 }
@@ -59,8 +59,8 @@ pub(super) const MOST_VECTORS: usize = 4;
 /// Gaussians of a piece: larger tiles are shared between threads.
 const PIECE: usize = 8192;
 
-/// Centres a voxel from which clearing and merging buffers pay, on grids in the caches and on larger ones: boxes on f32 grids,
-/// and others, which take longer by tiles. Measured on Zen 4.
+/// Centres a voxel from which clearing and merging buffers pay, on grids in the caches and on larger ones: boxes on f32
+/// grids, and others, which take longer by tiles. Measured on Zen 4.
 const DENSE: [[f64; 2]; 2] = [[0.015, 0.05], [0.01, 0.02]];
 
 /// The tiles, if the Gaussians are narrow and many.

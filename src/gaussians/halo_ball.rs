@@ -1,9 +1,9 @@
 //! BALL in halo tiles: which voxels a narrow Gaussian keeps.
 //!
-//! A row at z and y keeps the voxels whose square along x is at most what the squares of z and y leave of R². That is one
-//! comparison a row, in f64 and as other tiles make it, so that what is kept is what the definition keeps, but for
-//! rounding on the very surface. (In f32, with another pass to find the
-//! Gaussians for which rounding may decide, narrow balls took 1.2 times as long.)
+//! A row at z and y keeps the voxels whose square along x is at most what the squares of z and y leave of R². That is
+//! one comparison a row, in f64 and as other tiles make it, so that what is kept is what the definition keeps, but for
+//! rounding on the very surface. (In f32, with another pass to find the Gaussians for which rounding may decide, narrow
+//! balls took 1.2 times as long.)
 
 use crate::simd::{Simd, Vector};
 

@@ -111,11 +111,10 @@ impl<'a> Grid<'a> {
 ///
 /// # Error bound, and how to choose eps
 ///
-/// Against the exact sum of the untruncated Gaussians, an f32 grid is within
-/// `eps·Σ|A·N| + (6e-6 + 6e-8·K)·Σ|A·N·g|` and an f64 grid within `eps·Σ|A·N| + (3e-14 + 1.2e-16·K)·Σ|A·N·g|`. The
-/// first sum runs over all centres, the second over the `K` centres that reach the voxel, with `g` the
-/// Gaussian there; on a periodic axis every image is a centre. (With [`Normalization::Mass`] it holds against the
-/// truncated, rescaled Gaussians.)
+/// Against the exact sum of the untruncated Gaussians, an f32 grid is within `eps·Σ|A·N| + (6e-6 + 6e-8·K)·Σ|A·N·g|`
+/// and an f64 grid within `eps·Σ|A·N| + (3e-14 + 1.2e-16·K)·Σ|A·N·g|`. The first sum runs over all centres, the second
+/// over the `K` centres that reach the voxel, with `g` the Gaussian there; on a periodic axis every image is a centre.
+/// (With [`Normalization::Mass`] it holds against the truncated, rescaled Gaussians.)
 ///
 /// The first term is the cutoff: each centre loses less than eps of its peak, and only on voxels that it does not
 /// reach. The second is rounding: relative to the values themselves, and to their magnitudes where signs cancel.
@@ -282,8 +281,8 @@ impl<'a> SumGaussians<'a> {
         threads: usize,
     ) -> Result<(), Error> {
         let (shape, stride) = (grid.values.shape(), grid.values.stride());
-        // A Gaussian's axes can be exchanged, so that rows always run along the smallest stride. (Those of axes of one voxel
-        // mean nothing.)
+        // A Gaussian's axes can be exchanged, so that rows always run along the smallest stride. (Those of axes of one
+        // voxel mean nothing.)
         let mut order = [0, 1, 2];
         order
             .sort_by_key(|&axis| (shape[axis] > 1).then_some(std::cmp::Reverse(stride[axis].unsigned_abs())));

@@ -113,8 +113,8 @@ impl<T: Real> Job<'_, T> {
         }
     }
 
-    /// What sums are multiplied by on their way into the grid: two powers of two. The second is 1 but where an f32 grid is
-    /// to hold peaks near 2^190 and above. Then a zero stays zero, and what is 1e-38 of the peak is infinite.
+    /// What sums are multiplied by on their way into the grid: two powers of two. The second is 1 but where an f32 grid
+    /// is to hold peaks near 2^190 and above. Then a zero stays zero, and what is 1e-38 of the peak is infinite.
     #[inline(always)]
     pub(super) fn unscale(&self) -> [T; 2] {
         let (both, most) = (-self.scale - 3 * T::BIAS, exponent(T::MAX));

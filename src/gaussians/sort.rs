@@ -329,8 +329,8 @@ impl Sort<'_> {
                 // SAFETY: histogram() counted this centre in this chunk and cell, so the place is this chunk's
                 // own and lies below the reserved total.
                 unsafe {
-                    // (One by one: an array was put together in memory and read from there too early, which took as long as
-                    // the rest.)
+                    // (One by one: an array was put together in memory and read from there too early, which took as
+                    // long as the rest.)
                     let to = places.positions.add(place).cast::<f64>();
                     (0..3).for_each(|j| to.add(j).write(block.center[j][i]));
                     if let Some(to) = places.rows {

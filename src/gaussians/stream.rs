@@ -11,8 +11,8 @@ const LONG_RUN: usize = 512;
 /// Updates a voxel up to which one more tile along an axis takes less time than is saved by cutting tiles at lines.
 const FEW_UPDATES: f64 = 16.0;
 
-/// How much of a grid Gaussians may touch, in blocks of `blocks.rs` and counted as often as they are touched, for two ways to
-/// write it.
+/// How much of a grid Gaussians may touch, in blocks of `blocks.rs` and counted as often as they are touched, for two
+/// ways to write it.
 pub(super) struct Cuts {
     /// It is cleared in one go, and then only what is not zero is written.
     pub cleared_below: f64,
@@ -21,8 +21,8 @@ pub(super) struct Cuts {
 }
 
 impl<T: Real> Job<'_, T> {
-    /// Measured, on Zen 4; see benches/NOTES.md. Ordinary tiles cost the more the more of their rows begin or end within a
-    /// line.
+    /// Measured, on Zen 4; see benches/NOTES.md. Ordinary tiles cost the more the more of their rows begin or end
+    /// within a line.
     pub(super) fn cuts(&self) -> Cuts {
         let (cleared_below, long_below) = match self.shift {
             _ if !self.adjacent() => (0.5, 0.0),
@@ -141,7 +141,8 @@ unsafe fn stream_row<S: Simd, T: Real>(
     }
 }
 
-/// The lines of a tile that are not zero, written past the caches into a grid that has been cleared. Tiles are cut at lines.
+/// The lines of a tile that are not zero, written past the caches into a grid that has been cleared. Tiles are cut at
+/// lines.
 pub(super) struct StreamLines<'a, 'b, T> {
     pub job: &'a Job<'b, T>,
     /// The tile's first voxel, and where the grid begins and ends in the tile.

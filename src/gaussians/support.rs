@@ -103,9 +103,9 @@ impl Rules {
         Rules { normalization, support, sampling, radius: radius_squared.sqrt(), radius_squared }
     }
 
-    /// Whether a Gaussian's samples are made relative to that at a lattice point, and which: of narrow ones under MASS to the
-    /// nearest. It drops out, as samples are divided by their sum; but that sum could be so small that the factor of one
-    /// narrow Gaussian would leave no digits for others.
+    /// Whether a Gaussian's samples are made relative to that at a lattice point, and which: of narrow ones under MASS
+    /// to the nearest. It drops out, as samples are divided by their sum; but that sum could be so small that the
+    /// factor of one narrow Gaussian would leave no digits for others.
     #[inline(always)]
     pub(super) fn unit_point(&self, axis: &Axis, center: f64, sigma: f64) -> Option<f64> {
         let relative = self.may_be_relative() && sigma < NARROW * axis.spacing;

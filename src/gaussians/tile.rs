@@ -16,11 +16,11 @@
 //! L1 cache can be updated at most half as fast. Who touches a block is the AND of three sets of bits. A
 //! Gaussian's bits, its order and so every sum depend on the input alone, not on who computes the tile.
 //!
-//! BALL takes the same loop, with a mask for each row, which `ball.rs` has made. It costs twice as much as BOX (but where balls
-//! are narrow and many, see `halo.rs`): the masks
-//! of a Gaussian take about as long as half of its blocks, and a row with a mask one and a half times one without.
-//! (Two f64 comparisons a vector in this loop took 1.3 times as long over all; one comparison in f32, and no masks in
-//! memory, is slower than a mask from memory by half a row.) Packs of half the size, blocks of half the size gained nothing.
+//! BALL takes the same loop, with a mask for each row, which `ball.rs` has made. It costs twice as much as BOX (but
+//! where balls are narrow and many, see `halo.rs`): the masks of a Gaussian take about as long as half of its blocks,
+//! and a row with a mask one and a half times one without. (Two f64 comparisons a vector in this loop took 1.3 times as
+//! long over all; one comparison in f32, and no masks in memory, is slower than a mask from memory by half a row.)
+//! Packs of half the size, blocks of half the size gained nothing.
 
 use crate::error::Error;
 use crate::isa::Isa;
@@ -39,7 +39,8 @@ use super::pack::{self, Pack, sides};
 use super::stream::StreamLines;
 use super::support::Axis;
 
-/// The sum tile by tile. With PARTS only what Gaussians touch is written, and `clear` pieces of the grid are cleared before.
+/// The sum tile by tile. With PARTS only what Gaussians touch is written, and `clear` pieces of the grid are cleared
+/// before.
 pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     job: &Job<T>,
     clear: usize,
@@ -69,8 +70,8 @@ pub(super) fn sum_tiles<T: Real, const LONG: bool, const PARTS: bool>(
     })
 }
 
-/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given. Tiles are cut `shift`
-/// voxels before the multiples of their sides.
+/// The first tile and the number of tiles along each axis; only those in `reached` voxels, if given. Tiles are cut
+/// `shift` voxels before the multiples of their sides.
 fn tiles(
     axes: &[Axis; 3],
     sides: [usize; 3],
@@ -257,8 +258,8 @@ fn write_whole<S: Simd, T: Real, const LONG: bool>(
 ) {
     let mut pitch = pitch::<T, LONG>();
     if LONG && !empty && extent[2] < pitch[1] && job.rows_follow(extent[2]) {
-        // Then rows follow each other in the buffer, too, and a plane is written in one run: lines that two rows share cost
-        // more.
+        // Then rows follow each other in the buffer, too, and a plane is written in one run: lines that two rows share
+        // cost more.
         for row in 1..extent[0] * sides::<T, LONG>()[1] {
             buffer.copy_within(row * pitch[1]..row * pitch[1] + extent[2], row * extent[2]);
         }
@@ -268,7 +269,8 @@ fn write_whole<S: Simd, T: Real, const LONG: bool>(
     job.write(simd, start, extent, if empty { None } else { Some((buffer, pitch)) });
 }
 
-/// Writes, or adds, the blocks of a tile that have been touched. The grid begins in the tile at `inset` and ends at `extent`.
+/// Writes, or adds, the blocks of a tile that have been touched. The grid begins in the tile at `inset` and ends at
+/// `extent`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn write_parts<S: Simd, T: Real, const LONG: bool>(

@@ -78,8 +78,8 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn look_up(self, table: &[f64; 8], index: F32) -> [F64; 2] {
-        // The lower and the upper halves of the table's elements, each looked up and put together again. (The table is the
-        // same vector after vector: parting it is done once.)
+        // The lower and the upper halves of the table's elements, each looked up and put together again. (The table is
+        // the same vector after vector: parting it is done once.)
         op!({
             let (first, last) =
                 (_mm256_loadu_ps(table.as_ptr().cast()), _mm256_loadu_ps(table[4..].as_ptr().cast()));

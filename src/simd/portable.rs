@@ -316,9 +316,9 @@ impl VectorF32 for f32x8 {
     }
     #[inline(always)]
     unsafe fn store_runs(self, end: Self, to: *mut u32) {
-        // The bits from the n-th on are −2ⁿ; there are none from the 32nd. (SSE2 cannot shift each lane by a number of its
-        // own. Lane by lane, words that are put together on the stack were read back before they had been written: that took
-        // three times as long.)
+        // The bits from the n-th on are −2ⁿ; there are none from the 32nd. (SSE2 cannot shift each lane by a number of
+        // its own. Lane by lane, words that are put together on the stack were read back before they had been written:
+        // that took three times as long.)
         let words = bits_from(self) & !bits_from(end);
         // SAFETY: the caller's promise; the array has a word's alignment.
         unsafe { *to.cast::<[i32; 8]>() = words.to_array() }

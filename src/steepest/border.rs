@@ -125,8 +125,8 @@ impl Source<'_> {
         inside && self.image.stride()[2] == 1 && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
     }
 
-    /// Fills a line with row (z, y), which may lie one step outside the image. `turned` says where the row's voxels of the
-    /// image and of the mask lie side by side from one before the block on, as far as there are any.
+    /// Fills a line with row (z, y), which may lie one step outside the image. `turned` says where the row's voxels of
+    /// the image and of the mask lie side by side from one before the block on, as far as there are any.
     #[inline(always)]
     pub fn fill<T: Pixel, L: LineElement>(
         &self,
@@ -215,8 +215,8 @@ impl Source<'_> {
             // SAFETY: `fill` passes indices within the shape, and its caller the element type.
             None => (unsafe { self.image.at::<T>(start) }.cast_const(), self.image.stride()[2]),
         };
-        // Pixels that are not side by side are brought there, for the loops over them to be of vectors: f32 took three times as long
-        // one by one.
+        // Pixels that are not side by side are brought there, for the loops over them to be of vectors: f32 took three
+        // times as long one by one.
         let mut pixels = MaybeUninit::uninit();
         // SAFETY: the row's elements from `start` on belong to the view.
         let row = unsafe { side_by_side(from, step, n, &mut pixels) };

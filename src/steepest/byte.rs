@@ -79,8 +79,8 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
                 }
                 return;
             }
-            // (Whether a class is empty anywhere is hard to foresee where masks are noise: a branch took 1.8 times as long as no
-            // mask, this 1.3.)
+            // (Whether a class is empty anywhere is hard to foresee where masks are noise: a branch took 1.8 times as
+            // long as no mask, this 1.3.)
             let mut best = byte_labels::<S, V, true>(simd, weights, center.0, lowest);
             best.label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, best.label);
             best.rank = V::splat(simd, 0).select(removed, best.rank);
@@ -107,7 +107,8 @@ unsafe fn put<S: Simd, V: VectorI16<Simd = S>, const SLOPE: bool, const EMPTY: b
         return;
     }
     let split = if EMPTY { None } else { out.slopes.split(weights) };
-    // Below the difference, what its weight is looked up by: with split weights in long tables the complement of the label.
+    // Below the difference, what its weight is looked up by: with split weights in long tables the complement of the
+    // label.
     let mut indexed = best.rank;
     if split.is_none() || !S::LONG_TABLES {
         let class = V::splat(simd, 1).select(best.edge_loses, V::splat(simd, 3));
@@ -193,8 +194,8 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     // The largest difference is zero: the classes that have it tie, and the lowest code has the highest rank.
     let highest = face_rank.max(edge_rank).max(corner_rank);
     let best = highest.select(highest.or(low_bits).eq(low_bits), best);
-    // (One comparison of the largest, and the rest where that is below a limit: 0.96 of the time, and 1.8 times as long where
-    // that is hard to foresee. Of the largest of what compares with faces': no gain.)
+    // (One comparison of the largest, and the rest where that is below a limit: 0.96 of the time, and 1.8 times as long
+    // where that is hard to foresee. Of the largest of what compares with faces': no gain.)
     let [face_limit, edge_limit, corner_limit] = weights.byte_limits;
     let below = face_rank
         .lt(V::splat(simd, face_limit))

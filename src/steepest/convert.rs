@@ -3,8 +3,8 @@
 use crate::steepest::exact::{Exact, NO_SIGN};
 use crate::volume::{Element, ElementType};
 
-/// Values up to this one are moderate: no difference and no score of theirs is too large for f32. Rows with larger ones, or
-/// NaN, are the definition's.
+/// Values up to this one are moderate: no difference and no score of theirs is too large for f32. Rows with larger
+/// ones, or NaN, are the definition's.
 pub(crate) const MODERATE: f32 = 1.2e24;
 
 /// What a line holds, besides its numbers.
@@ -76,8 +76,9 @@ pub(crate) trait LineElement: Element {
     const IN_PLACE: Option<ElementType>;
     /// A pixel as [`Form`] says.
     fn of<T: Pixel>(value: T, factor: f32, term: f32) -> Self;
-    /// `self` if it is kept, else `NOTHING`. By its bits: the choice would become a branch around the reading of the pixel, and
-    /// the loop over a line one without vectors, but where a tier reads with masks (bytes took ten times as long).
+    /// `self` if it is kept, else `NOTHING`. By its bits: the choice would become a branch around the reading of the
+    /// pixel, and the loop over a line one without vectors, but where a tier reads with masks (bytes took ten times as
+    /// long).
     fn kept(self, kept: bool) -> Self;
     /// Raises each number to the bits of a value without its sign, if the values are f32.
     fn raise(_: &[Self], _: &mut [u32]) {}

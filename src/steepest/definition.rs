@@ -1,5 +1,5 @@
-//! By the definition's arithmetic: blocks of images that have no other way, and of the others the rows and voxels that the kernels
-//! of shared minima leave.
+//! By the definition's arithmetic: blocks of images that have no other way, and of the others the rows and voxels that
+//! the kernels of shared minima leave.
 
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};

@@ -1,7 +1,7 @@
 //! One row of labels by the definition's own arithmetic, in vectors of f64: 26 differences, 26 products.
 //!
-//! It serves what the class kernels cannot: F64, U32 and I32 images, weights that differ within a class, extreme spacings, and the
-//! rows of an F32 image that hold NaN or infinity.
+//! It serves what the class kernels cannot: F64, U32 and I32 images, weights that differ within a class, extreme
+//! spacings, and the rows of an F32 image that hold NaN or infinity.
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorF64};
 use crate::steepest::border::EXISTS;
@@ -19,8 +19,8 @@ pub(crate) struct Neighborhood {
 pub(crate) enum Gaps {
     /// All do.
     None,
-    /// Those that do not are infinite, while all others are moderate and all weights positive: so none of them wins. (A comparison
-    /// and a selection less for each neighbour.)
+    /// Those that do not are infinite, while all others are moderate and all weights positive: so none of them wins. (A
+    /// comparison and a selection less for each neighbour.)
     Infinite,
     /// The marks tell.
     Marked,

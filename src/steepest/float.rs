@@ -246,7 +246,8 @@ impl<S: Simd, G: Guard<S>> Pending<S, G> {
     }
 }
 
-/// One row of the block: takes its nodes in, and takes the labels of the row before out. `NEXT` is the line below the row.
+/// One row of the block: takes its nodes in, and takes the labels of the row before out. `NEXT` is the line below the
+/// row.
 ///
 /// The two go side by side: one row's chain of comparisons alone leaves half of the machine idle, since the processor
 /// does not look far enough ahead to find the next row's by itself. (256³ f32: 1.02 ns to 0.92, in L2 0.97 to

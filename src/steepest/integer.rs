@@ -168,8 +168,8 @@ pub(crate) trait Key<S: Simd>: Copy {
     fn shift<const CODES: i8>(self, simd: S) -> Self;
     /// The lower of two keys.
     fn lower(self, other: Self) -> Self;
-    /// Stores the labels of the vector from voxel `x` on, given the centre's keys and the lowest of each class. With `gaps` some classes may be empty,
-    /// and some centres taken out.
+    /// Stores the labels of the vector from voxel `x` on, given the centre's keys and the lowest of each class. With
+    /// `gaps` some classes may be empty, and some centres taken out.
     ///
     /// # Safety
     /// `out` has room for them.

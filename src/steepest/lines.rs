@@ -195,9 +195,9 @@ impl Lines<'_, '_, f64> {
     }
 }
 
-/// Where padded line `row` of plane `t` of the march begins, element `start` being the first that is copied as it lies: that is
-/// written in aligned vectors. (With the
-/// voxels themselves aligned instead, one further where the row goes on, 16-bit integers took 1.07 of the time, bytes 1.03.)
+/// Where padded line `row` of plane `t` of the march begins, element `start` being the first that is copied as it lies:
+/// that is written in aligned vectors. (With the voxels themselves aligned instead, one further where the row goes on,
+/// 16-bit integers took 1.07 of the time, bytes 1.03.)
 #[inline(always)]
 fn place(start: usize, t: usize, row: usize) -> usize {
     (t % 3 * LINES + row) * LINE + LEAD - start

@@ -56,8 +56,9 @@ use thin::Exchange;
 /// F32 images and once in f64 for U32, I32 and F64 images, then multiplied in f64. Labels and slopes are the
 /// same bits on every instruction set, for every number of threads, and for any split into planes.
 ///
-/// Cost, a voxel and thread with AVX-512: about a nanosecond for F32 and 16-bit images, a third of one for 8-bit images, two
-/// or three where not axis 2 is contiguous but axis 0; five to nine for F64, U32 and I32. Less than 1 MiB of memory a thread.
+/// Cost, a voxel and thread with AVX-512: about a nanosecond for F32 and 16-bit images, a third of one for 8-bit
+/// images, two or three where not axis 2 is contiguous but axis 0; five to nine for F64, U32 and I32. Less than 1 MiB
+/// of memory a thread.
 ///
 /// ```
 /// use voxlane::{Border, Direction, LABEL_CENTER, Minima, Steepest};

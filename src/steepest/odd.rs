@@ -1,5 +1,5 @@
-//! Rows of an f32 image with NaN, infinities or values too large for the kernels of shared minima: which parts of a row are
-//! theirs all the same, and which are to be made otherwise.
+//! Rows of an f32 image with NaN, infinities or values too large for the kernels of shared minima: which parts of a row
+//! are theirs all the same, and which are to be made otherwise.
 //!
 //! Volumes often have a background of NaN. There every row meets some, but few voxels meet NaN and numbers both.
 

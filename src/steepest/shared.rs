@@ -108,7 +108,8 @@ impl Ahead {
     /// Asks for the slopes of voxels `x` to `x + n` of the block's rows, `n` elements being whole cache lines.
     #[inline(always)]
     pub fn prefetch_slopes(&self, x: usize, n: usize) {
-        // The number of lines is known when this is compiled, but for whether slopes are f64: counted, it cost bytes a fiftieth more.
+        // The number of lines is known when this is compiled, but for whether slopes are f64: counted, it cost bytes a
+        // fiftieth more.
         let mut slopes = self.slopes.wrapping_add(x * self.slope_size);
         for _ in 0..ROWS {
             for offset in (0..n * size_of::<f32>()).step_by(64) {
@@ -156,8 +157,8 @@ pub(crate) fn position(vector: usize, lanes: usize, width: usize) -> usize {
 pub(crate) struct RowOut {
     /// Room for the width, and at least one vector.
     pub labels: *mut u8,
-    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero at first; the kernels of f32 write all of a row in each
-    /// step that makes labels, those of integers none.
+    /// Bit i of `flags[j]`: voxel i of vector j is undecided. Zero at first; the kernels of f32 write all of a row in
+    /// each step that makes labels, those of integers none.
     pub flags: *mut u32,
     /// Room as for labels.
     pub slopes: Slopes,

@@ -27,8 +27,8 @@ impl Slopes {
         }
     }
 
-    /// Makes the slopes of a vector of voxels, from their winning differences and the numbers of the classes in the lanes'
-    /// lowest bits, and stores them from voxel `x` on.
+    /// Makes the slopes of a vector of voxels, from their winning differences and the numbers of the classes in the
+    /// lanes' lowest bits, and stores them from voxel `x` on.
     ///
     /// In f64, as a rounded product with a rounded weight is not the rounded slope. Weights by selection, or from
     /// memory in a pass of its own, took 1.5 times as long as everything else together.
@@ -69,7 +69,8 @@ impl Slopes {
     }
 }
 
-/// The weights of classes as sums of two f32: the slopes of integers are made in f32, by a product and a fused multiply–add.
+/// The weights of classes as sums of two f32: the slopes of integers are made in f32, by a product and a fused
+/// multiply–add.
 ///
 /// The sum is within 2⁻⁴⁸ of the weight, and so the slope wrong at most where the product lies that near to the middle of
 /// two f32. Whether it is ever, is tried with all differences that there are.
@@ -81,8 +82,8 @@ pub(crate) struct SplitWeights {
 impl SplitWeights {
     /// For differences up to `largest`, which come `scale` times as large, a power of two.
     pub fn new(isa: Isa, weights: &[f64; 8], scale: f32, largest: u32) -> Option<SplitWeights> {
-        // By class, and by the complement of a label's five bits. (No class of cubes has the number of a label that is not of
-        // that class itself.)
+        // By class, and by the complement of a label's five bits. (No class of cubes has the number of a label that is
+        // not of that class itself.)
         let weight = |i: usize| {
             let away = |digit: usize| usize::from(digit != 1);
             let label = 31 - i;
@@ -95,8 +96,8 @@ impl SplitWeights {
         dispatch(isa, Trial { split: &split, weights, scale, largest }).then_some(split)
     }
 
-    /// For 16-bit integers: their differences are too many to try them all in a call, so a test has done it for voxels that
-    /// are cubes of 1, and a power of two changes no digit.
+    /// For 16-bit integers: their differences are too many to try them all in a call, so a test has done it for voxels
+    /// that are cubes of 1, and a power of two changes no digit.
     pub fn of_words(isa: Isa, weights: &[f64; 8]) -> Option<SplitWeights> {
         let unit = unit_weights();
         let scale = weights[1];

@@ -1,9 +1,9 @@
 //! Images whose rows are single voxels, as a 2-D image with a third axis put behind: another axis takes their place.
 //!
-//! Kernels take vectors of voxels from rows, and a row costs as much as many voxels. Where the last axis has one voxel, which
-//! is not its own neighbour, no label names a neighbour along it. So it can change places with another axis, and the labels
-//! that remain keep their order: the lowest index among equal scores stays the lowest. Afterwards labels get the names that they
-//! have in the caller's order.
+//! Kernels take vectors of voxels from rows, and a row costs as much as many voxels. Where the last axis has one voxel,
+//! which is not its own neighbour, no label names a neighbour along it. So it can change places with another axis, and
+//! the labels that remain keep their order: the lowest index among equal scores stays the lowest. Afterwards labels get
+//! the names that they have in the caller's order.
 
 use crate::steepest::job::Job;
 use crate::steepest::rule::Border;

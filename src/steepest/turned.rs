@@ -1,9 +1,10 @@
-//! Volumes whose voxels lie side by side along the march and not along x, as Fortran, Julia and NumPy's order 'F' have them.
+//! Volumes whose voxels lie side by side along the march and not along x, as Fortran, Julia and NumPy's order 'F' have
+//! them.
 //!
-//! A row along x has one voxel of such a volume in every cache line, and planes of 2ⁿ voxels all of them in the same place of the
-//! cache: each line would be fetched anew for every plane. So a block takes as many planes at once as a cache line holds, and turns
-//! them round into rows that lie side by side. Labels and slopes leave in the same way. (256³ on one thread, image
-//! alone or labels, too: f32 7.9 or 13.5 ns a voxel before, bytes 6.7 or 14.0.)
+//! A row along x has one voxel of such a volume in every cache line, and planes of 2ⁿ voxels all of them in the same
+//! place of the cache: each line would be fetched anew for every plane. So a block takes as many planes at once as a
+//! cache line holds, and turns them round into rows that lie side by side. Labels and slopes leave in the same way.
+//! (256³ on one thread, image alone or labels, too: f32 7.9 or 13.5 ns a voxel before, bytes 6.7 or 14.0.)
 
 use crate::error::Error;
 use crate::scratch::Scratch;
@@ -113,8 +114,8 @@ impl Inlet<'_> {
         }
     }
 
-    /// Takes a run in; elements are bits of their size. Planes, rows and ends that lie outside of the volume are not there,
-    /// even if they are its other end.
+    /// Takes a run in; elements are bits of their size. Planes, rows and ends that lie outside of the volume are not
+    /// there, even if they are its other end.
     #[inline(never)]
     fn turn<T: Copy>(&mut self, volume: &Volume, source: &Source, [z, y, x]: [[usize; 2]; 3]) {
         let planes = RUN / size_of::<T>();

@@ -71,8 +71,8 @@ pub(crate) struct Tasks<'a, 'b> {
 }
 
 impl Tasks<'_, '_> {
-    /// Runs `task(scratch, i)` for every `i` below `count`, each once. `scratch` makes each thread's working memory, before
-    /// anything runs.
+    /// Runs `task(scratch, i)` for every `i` below `count`, each once. `scratch` makes each thread's working memory,
+    /// before anything runs.
     ///
     /// # Errors
     /// Cancellation, memory or threads that could not be had. No task is running any more on return. A child that was
@@ -142,8 +142,8 @@ impl Tasks<'_, '_> {
         reporter.end(span[1])
     }
 
-    /// As [`run`](Tasks::run), and before it `first(i)` for every `i` below `firsts`, all of which are over when the tasks
-    /// begin. What can fail, memory and threads, is had before either.
+    /// As [`run`](Tasks::run), and before it `first(i)` for every `i` below `firsts`, all of which are over when the
+    /// tasks begin. What can fail, memory and threads, is had before either.
     pub(crate) fn run_after<S: Send>(
         self,
         firsts: usize,
