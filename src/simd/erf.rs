@@ -1,8 +1,8 @@
 //! The complementary error function in vectors, scaled so that it keeps its digits however far out.
 //!
-//! erfcx(x) = exp(x²)·erfc(x) falls from 1 at zero like 1/(√π·x), so (1 + 2x)·erfcx(x) hardly changes. With
-//! t = (x − K)/(x + K), which maps 0 ≤ x < ∞ to −1 ≤ t < 1, that is a polynomial of degree 24 to 4e-18 (from Chebyshev
-//! points, in 60 digits). With the rounding of its evaluation the result is within 5 ulp for every x ≥ 0; the tests walk the
+//! erfcx(x) = exp(x²)·erfc(x) falls from 1 at zero like 1/(√π·x), so (1 + 2x)·erfcx(x) hardly changes. With t = (x −
+//! K)/(x + K), which maps 0 ≤ x < ∞ to −1 ≤ t < 1, that is a polynomial of degree 24 to 4e-18 (from Chebyshev points,
+//! in 60 digits). With the rounding of its evaluation the result is within 5 ulp for every x ≥ 0; the tests walk the
 //! range.
 
 use super::{Simd, Vector};

@@ -4,8 +4,8 @@
 //! plane, the block's rows and one more on either side arrive (`lines.rs`): in place, or as padded copies, which stay
 //! in L1. The kernel takes the plane in, and the rows of the plane before leave: straight into the caller's arrays
 //! where their rows are contiguous and labels bytes, else over a row of scratch (`output.rs`, `turned.rs`). The rare
-//! undecided voxel is redone by the definition (`redo.rs`). Blocks overlap by one voxel in what they read, never in what they
-//! write.
+//! undecided voxel is redone by the definition (`redo.rs`). Blocks overlap by one voxel in what they read, never in
+//! what they write.
 //!
 //! Tried and lost: filling lines, stepping and writing in one function (the loops competed for registers: f32 took
 //! 1.4 times as long, bytes 3 times).
