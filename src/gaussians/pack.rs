@@ -61,6 +61,17 @@ pub(super) fn images(axis: &Axis, span: Span, start: f64, last: f64) -> Option<I
     (lowest <= highest).then_some(Images { first, count: more + 1 })
 }
 
+/// A Gaussian along one axis of a tile.
+pub(super) struct Along<'a> {
+    pub axis: &'a Axis,
+    pub center: f64,
+    pub sigma: f64,
+    pub span: Span,
+    pub images: Images,
+    /// Voxels of the tile.
+    pub extent: usize,
+}
+
 pub(super) struct Pack<'m, T, const LONG: bool> {
     /// `rows` factors a Gaussian.
     pub factors: &'m mut [T],
@@ -87,22 +98,10 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
         self.len = 0;
     }
 
-    /// Adds one axis of the Gaussian that is to be number `len`. `weight` multiplies its factors.
+    /// Adds axis j of the Gaussian that is to be number `len`. `weight` multiplies its factors.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn fill<S: Simd>(
-        &mut self,
-        simd: S,
-        rules: &Rules,
-        j: usize,
-        axis: &Axis,
-        center: f64,
-        sigma: f64,
-        span: Span,
-        images: Images,
-        extent: usize,
-        weight: T,
-    ) {
+    pub(super) fn fill<S: Simd>(&mut self, simd: S, j: usize, rules: &Rules, along: Along, weight: T) {
+        let Along { axis, center, sigma, span, images, extent } = along;
         let at = self.row_of(j);
         let (low, high) = if images.count > 1 {
             (0, extent - 1)
@@ -155,7 +154,13 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
                 }
             }
         } else {
-            self.fill_means(simd, rules, j, at, axis, profile, images, lattice, weight);
+            let means = &mut self.means[j];
+            means.set(axis.spacing, sigma, rules.radius, size_of::<T>() == 8);
+            let squares = (rules.support == Support::Ball).then(|| self.ball.row(j));
+            let factors = &mut self.factors[at..at + length::<T, LONG>(j)];
+            let period = axis.n as f64;
+            let row = MeanRow { means, profile, images, period, lattice, weight, factors, squares };
+            simd::dispatch(S::ISA, row);
         }
     }
 
@@ -244,29 +249,6 @@ impl<'m, T: Real, const LONG: bool> Pack<'m, T, LONG> {
                 *layer = touched;
             }
         }
-    }
-
-    /// The factors of VOXEL sampling.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn fill_means<S: Simd>(
-        &mut self,
-        _: S,
-        rules: &Rules,
-        j: usize,
-        at: usize,
-        axis: &Axis,
-        profile: Profile,
-        images: Images,
-        lattice: std::ops::Range<usize>,
-        weight: T,
-    ) {
-        let means = &mut self.means[j];
-        means.set(axis.spacing, profile.sigma, rules.radius, size_of::<T>() == 8);
-        let squares = (rules.support == Support::Ball).then(|| self.ball.row(j));
-        let factors = &mut self.factors[at..at + length::<T, LONG>(j)];
-        let period = axis.n as f64;
-        simd::dispatch(S::ISA, MeanRow { means, profile, images, period, lattice, weight, factors, squares });
     }
 }
 

@@ -33,7 +33,7 @@ use super::ball::Ball;
 use super::blocks::{add, clear};
 use super::candidates::{Candidates, MOST_RUNS, Run};
 use super::factors::{Real, power_of_two};
-use super::filling::{Lines, fill};
+use super::filling::{Lines, Singles, Target};
 use super::output::{Clear, Job};
 use super::pack::{self, Pack, sides};
 use super::stream::StreamLines;
@@ -195,7 +195,6 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
 
         let (buffer, factors, ball) = scratch.parts(rules.support, bins.lines_are_exact());
         let mut pack = Pack::new(factors, ball, [BZ, BY, <T::Vector<S>>::LANES]);
-        let scale = power_of_two(job.scale);
         let ball = rules.support == Support::Ball;
 
         let mut empty = true;
@@ -203,13 +202,13 @@ impl<T: Real, const LONG: bool, const PARTS: bool> SumTile<'_, '_, T, LONG, PART
         let mut touched = [[0u64; 16]; 16];
         let mut coming = Candidates::new(bins, &runs, start, extent);
         let mut lines = job.lines.then(|| Lines::new(job));
-        // A Gaussian whose images do not all fit in the pack, and how many of them are done.
-        let mut waiting: Option<(usize, u64)> = None;
+        let mut singles = Singles::default();
+        let target = Target { start, extent, scale: power_of_two(job.scale) };
         loop {
             pack.clear();
             match &mut lines {
-                Some(lines) => lines.fill(simd, job, &mut pack, &mut coming, start, extent, scale),
-                None => fill(simd, job, &mut pack, &mut coming, &mut waiting, start, extent, scale),
+                Some(lines) => lines.fill(simd, job, &mut pack, &mut coming, &target),
+                None => singles.fill(simd, job, &mut pack, &mut coming, &target),
             }
             if pack.len == 0 {
                 break;
