@@ -584,7 +584,7 @@ void voxlane_gaussian_options_init(struct voxlane_gaussian_options *options);
  * centre. The first term is the cutoff: each centre loses less than eps of its peak, on voxels that it does not
  * reach. The second is rounding. An F32 grid holds nothing below 1e-38 of the largest |A N|, however small eps is, and
  * infinities where a sum is beyond its range. (Under VOXLANE_NORM_MASS the bound is relative to the cut-off, rescaled
- * Gaussians.)
+ * Gaussians. With `accumulate`, what a voxel held is one more term of the second sum.)
  *
  * How to choose eps: the cost grows with R^3, R = sqrt(-2 ln eps). 1e-3 (R 3.7) for pictures, 1e-6 (5.3) for F32 grids,
  * where both terms are then alike, 1e-12 (7.4) for F64 grids, 0 for as much as the grid's type holds.

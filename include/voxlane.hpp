@@ -97,6 +97,13 @@ inline strides dense(const extents &shape) noexcept {
     return {static_cast<std::ptrdiff_t>(shape[1] * shape[2]), static_cast<std::ptrdiff_t>(shape[2]), 1};
 }
 
+/** Whether a shape has so many voxels, which may be more than a size_t counts. */
+inline bool are_voxels(std::size_t count, const extents &shape) noexcept {
+    if (shape[0] == 0 || shape[1] == 0 || shape[2] == 0)
+        return count == 0;
+    return count % shape[0] == 0 && count / shape[0] % shape[1] == 0 && count / shape[0] / shape[1] == shape[2];
+}
+
 /* std::mdspan, and any class made like it, is known by what it answers. */
 template <class Span>
 using handle_of = decltype(static_cast<void>(std::declval<const Span &>().extent(0)),
@@ -128,7 +135,7 @@ template <class Element> class view {
     /** A dense array. Throws voxlane::error, VOXLANE_ERR_SHAPE, if the span has not as many elements. */
     template <std::size_t Size>
     view(std::span<Element, Size> values, const extents &shape) : view(values.data(), shape) {
-        if (values.size() != shape[0] * shape[1] * shape[2])
+        if (!detail::are_voxels(values.size(), shape))
             throw error(VOXLANE_ERR_SHAPE, "view: a span of " + std::to_string(values.size()) +
                                                " elements for extents of " + std::to_string(shape[0]) + " x " +
                                                std::to_string(shape[1]) + " x " + std::to_string(shape[2]));

@@ -179,9 +179,9 @@ class Error(RuntimeError):
         super().__init__(text)
         self.status = status
 
-    def __reduce__(self) -> tuple[type[Error], tuple[int, str]]:
+    def __reduce__(self) -> tuple[type[Error], tuple[int, str], dict[str, Any]]:
         # From a pool's process it comes back by pickle, which would call it with the text alone.
-        return (type(self), (self.status, str(self)))
+        return (type(self), (self.status, str(self)), self.__dict__)
 
 
 def _candidates() -> Iterator[str]:
@@ -345,9 +345,9 @@ def _per_axis(value: Any, name: str) -> tuple[Any, Any, Any]:
     """Three values; one stands for all axes."""
     if isinstance(value, str) or numpy.ndim(value) == 0:
         return (value, value, value)
-    if len(value) != 3:
+    if len(value) not in (1, 3):
         raise ValueError(f"{name} has {len(value)} values, not 1 or 3")
-    return (value[0], value[1], value[2])
+    return (value[0], value[len(value) // 2], value[-1])
 
 
 # ---------------------------------------------------------------------------------------------------------------

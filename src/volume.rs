@@ -85,8 +85,9 @@ impl Layout {
             return Err(Error::new(ErrorKind::Null, format!("{name}: data is NULL")));
         }
         self.check_not_empty(name)?;
-        let voxels = shape.iter().map(|&n| n as u128).product::<u128>();
-        if shape.iter().any(|&n| n > isize::MAX as usize) || voxels > isize::MAX as u128 {
+        // (No extent is 0 here.)
+        let voxels = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        if voxels.is_none_or(|voxels| voxels > isize::MAX as usize) {
             return Err(Error::new(
                 ErrorKind::Shape,
                 format!("{name}: shape {shape:?} has more voxels than memory can address"),

@@ -114,7 +114,8 @@ impl<'a> Grid<'a> {
 /// Against the exact sum of the untruncated Gaussians, an f32 grid is within `eps·Σ|A·N| + (6e-6 + 6e-8·K)·Σ|A·N·g|`
 /// and an f64 grid within `eps·Σ|A·N| + (3e-14 + 1.2e-16·K)·Σ|A·N·g|`. The first sum runs over all centres, the second
 /// over the `K` centres that reach the voxel, with `g` the Gaussian there; on a periodic axis every image is a centre.
-/// (With [`Normalization::Mass`] it holds against the truncated, rescaled Gaussians.)
+/// (With [`Normalization::Mass`] it holds against the truncated, rescaled Gaussians. What a voxel held before, where sums
+/// are added to it, is one more term of the second sum.)
 ///
 /// The first term is the cutoff: each centre loses less than eps of its peak, and only on voxels that it does not
 /// reach. The second is rounding: relative to the values themselves, and to their magnitudes where signs cancel.

@@ -120,9 +120,16 @@ impl Source<'_> {
     /// Whether the lines of a block in plane z are rows of the image as they lie: with all voxels around the ranges of y
     /// and x in the image, side by side along x, as those of a mask.
     pub fn is_plain(&self, z: usize, y: [usize; 2], x: [usize; 2]) -> bool {
-        let shape = self.image.shape();
-        let inside = z < shape[0] && y[0] > 0 && y[1] < shape[1] && x[0] > 0 && x[1] < shape[2];
-        inside && self.image.stride()[2] == 1 && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
+        z < self.image.shape()[0]
+            && self.is_inside(y, x)
+            && self.image.stride()[2] == 1
+            && self.mask.as_ref().is_none_or(|mask| mask.stride()[2] == 1)
+    }
+
+    /// Whether all voxels around these ranges of y and x are in the image.
+    pub fn is_inside(&self, y: [usize; 2], x: [usize; 2]) -> bool {
+        let [_, rows, width] = self.image.shape();
+        y[0] > 0 && y[1] < rows && x[0] > 0 && x[1] < width
     }
 
     /// Fills a line with row (z, y), which may lie one step outside the image. `turned` says where the row's voxels of

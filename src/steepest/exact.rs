@@ -29,11 +29,11 @@ impl Exact {
         Exact { shift: 3.0 * bound, mask: f32::from_bits(NO_SIGN), bound }
     }
 
-    /// What an image's values may be like.
-    pub fn guess(image: &Volume) -> Option<Exact> {
+    /// What the values of an image may be like, in these planes.
+    pub fn guess(image: &Volume, planes: [usize; 2]) -> Option<Exact> {
         match image.element_type() {
             ElementType::U8 | ElementType::I8 | ElementType::U16 | ElementType::I16 => Some(Exact::INTEGERS),
-            ElementType::F32 => Exact::of_samples(samples(image)),
+            ElementType::F32 => Exact::of_samples(samples(image, planes)),
             _ => None,
         }
     }
@@ -75,8 +75,8 @@ impl Exact {
     }
 }
 
-/// A few pieces of rows all over the volume.
-fn samples(image: &Volume) -> impl Iterator<Item = f32> {
+/// A few pieces of rows all over these planes of a volume. (Others may not be there yet.)
+fn samples(image: &Volume, planes: [usize; 2]) -> impl Iterator<Item = f32> {
     const PIECES: usize = 8;
     const LENGTH: usize = 16;
     let shape = image.shape();
@@ -84,7 +84,8 @@ fn samples(image: &Volume) -> impl Iterator<Item = f32> {
     (0..PIECES).flat_map(move |i| {
         // Odd steps modulo 8 visit all eight places of each axis.
         let place = |step: usize, n: usize| (i * step % PIECES * 2 + 1) * (n - 1) / (2 * PIECES);
-        let start = [place(1, shape[0]), place(3, shape[1]), place(5, shape[2] - length + 1)];
+        let plane = planes[0] + place(1, planes[1] - planes[0]);
+        let start = [plane, place(3, shape[1]), place(5, shape[2] - length + 1)];
         (0..length).map(move |x| {
             // SAFETY: the indices lie within the shape, and the caller knows the image to be F32.
             unsafe { *image.at::<f32>([start[0], start[1], start[2] + x]) }

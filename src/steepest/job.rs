@@ -90,7 +90,7 @@ impl<'a> Job<'a> {
         }
         let depth = along_z[1] - along_z[0];
         let exact = match way {
-            Way::Float | Way::Anisotropic => Exact::guess(&source.image),
+            Way::Float | Way::Anisotropic => Exact::guess(&source.image, along_z),
             _ => None,
         };
         let reach =

@@ -12,7 +12,7 @@ use crate::steepest::direct::{Gaps, Neighborhood};
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
 use crate::steepest::rule::Direction;
-use crate::steepest::shared::{LINES, Seen};
+use crate::steepest::shared::{LINES, ROWS, Seen};
 use crate::steepest::turned::Inlets;
 use crate::volume::{Element, ElementType};
 
@@ -69,9 +69,9 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         let image = &job.source.image;
         let [_, y, x] = block;
         // All lines exist, hold a voxel more at either end, and are long enough not to be read past their end.
-        let inside = x[0] > 0 && x[1] < image.shape()[2] && y[0] > 0 && y[0] + LINES - 2 < image.shape()[1];
-        let inside = inside && x[1] - x[0] >= MOST_LANES;
-        let in_place = inside
+        let in_place = x[1] - x[0] >= MOST_LANES
+            && y[1] - y[0] == ROWS
+            && job.source.is_inside(y, x)
             && key_scale.is_none()
             && L::IN_PLACE == Some(image.element_type())
             && image.stride()[2] == 1
@@ -249,7 +249,8 @@ impl<L: LineElement> Fill<'_, '_, L> {
         let n = x[1] - x[0] + 2;
         let plane = (z[0] + t).wrapping_sub(1);
         let mut all = Content::PLAIN;
-        if marks.is_empty() && job.source.is_plain(plane, [y[0], y[0] + LINES - 2], x) {
+        // (A block of fewer rows is not to read the lines behind the one below them, even if there are any.)
+        if marks.is_empty() && y[1] - y[0] == ROWS && job.source.is_plain(plane, y, x) {
             let start = [plane, y[0] - 1, x[0] - 1];
             // SAFETY: the first voxel of the first line; all lines lie within the image.
             let mut from = unsafe { job.source.image.at::<T>(start) }.cast_const();

@@ -141,7 +141,7 @@ impl Inlet<'_> {
                 let Some(from) = from.map(|from| from.wrapping_offset(x_in as isize * step)) else {
                     continue;
                 };
-                prefetch(from.wrapping_offset(AHEAD * step));
+                prefetch(from.wrapping_offset(AHEAD.wrapping_mul(step)));
                 // SAFETY: voxel (plane, y, x_in) and the count − 1 that follow it along axis 0 lie in the volume, side by
                 // side, and in memory their places, as the column is below PADDED.
                 unsafe {
@@ -249,7 +249,7 @@ impl Outlet<'_> {
                 // SAFETY: voxels of the block, which follow each other along axis 0; `put` has put them in their places.
                 unsafe {
                     let to = volume.at::<T>([z, y + row, x + column]);
-                    prefetch(to.wrapping_offset(AHEAD * step));
+                    prefetch(to.wrapping_offset(AHEAD.wrapping_mul(step)));
                     let from = from.add(row * PITCH + column);
                     if count == planes {
                         for k in 0..planes {

@@ -1,11 +1,13 @@
 /*
  * guard_pages CASES: random calls on arrays between forbidden pages, on the tier of VOXLANE_ISA. Nothing outside
  * the views is read or written, nothing between their elements is written, inputs are not written at all, and
- * the labels do not depend on layout, threads or placement.
+ * the labels do not depend on layout, threads or placement. Nor is anything touched outside of given planes and
+ * their halo.
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -114,6 +116,81 @@ static void one_steepest(int number)
     guarded_free(&model_mask);
 }
 
+/* An array whose planes begin at pages. */
+static void planes_of_pages(struct guarded *array, const size_t shape[3], int32_t dtype)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = element_size(dtype);
+    const size_t row = shape[2] + random_below(3), plane = shape[1] * row * size;
+    ptrdiff_t stride[3] = {0, (ptrdiff_t)row, 1};
+    stride[0] = (ptrdiff_t)((plane + page - 1) / page * page / size);
+    if (random_below(4) == 0) {
+        stride[1] = 1;
+        stride[2] = (ptrdiff_t)shape[1];
+    }
+    guarded_strided(array, shape, stride, dtype, AT_START);
+}
+
+/* From now on only planes `low` to below `high` may be touched. */
+static void only_planes(const struct guarded *array, size_t low, size_t high)
+{
+    const size_t plane = (size_t)array->stride[0] * element_size(array->dtype);
+    const size_t all = array->page_bytes - (size_t)(array->span - array->pages);
+    if (mprotect(array->span, low * plane, PROT_NONE) != 0)
+        abort();
+    if (high < array->shape[0] && mprotect(array->span + high * plane, all - high * plane, PROT_NONE) != 0)
+        abort();
+}
+
+/* With `planes`, image and mask are read in these and one on either side alone, and outputs touched in these. */
+static void one_slab(int number)
+{
+    const size_t shape[3] = {3 + random_below(24), 1 + random_below(40), random_length() + 16 * random_below(3)};
+    const int32_t dtype = (int32_t)(1 + random_below(8));
+    const size_t from = random_below((uint32_t)shape[0]);
+    const size_t to = from + 1 + random_below((uint32_t)(shape[0] - from < 9 ? shape[0] - from : 9));
+    const size_t low = from > 0 ? from - 1 : 0, high = to < shape[0] ? to + 1 : to;
+    struct guarded image, mask, labels, slope;
+    voxlane_array image_view, mask_view;
+    voxlane_array_mut labels_view, slope_view;
+    voxlane_steepest_options options;
+    int axis;
+
+    planes_of_pages(&image, shape, dtype);
+    planes_of_pages(&mask, shape, VOXLANE_U8);
+    planes_of_pages(&labels, shape, random_below(4) ? VOXLANE_U8 : VOXLANE_F32);
+    planes_of_pages(&slope, shape, random_below(2) ? VOXLANE_F32 : VOXLANE_F64);
+    guarded_fill(&image, random_below(2) ? 3 : 1000);
+    guarded_fill(&mask, 3);
+    only_planes(&image, low, high);
+    only_planes(&mask, low, high);
+    only_planes(&labels, from, to);
+    only_planes(&slope, from, to);
+    image_view = guarded_view(&image);
+    mask_view = guarded_view(&mask);
+    labels_view = guarded_view_mut(&labels);
+    slope_view = guarded_view_mut(&slope);
+    voxlane_steepest_options_init(&options);
+    options.direction = (int32_t)random_below(2);
+    options.minima = (int32_t)random_below(3);
+    for (axis = 0; axis < 3; ++axis)
+        options.border[axis] = (int32_t)random_below(3);
+    /* Else the halo would be at the other end. */
+    if (options.border[0] == VOXLANE_BORDER_PERIODIC && (from == 0 || to == shape[0]))
+        options.border[0] = VOXLANE_BORDER_INSIDE;
+    options.planes[0] = from;
+    options.planes[1] = to;
+    options.mask = random_below(3) == 0 ? &mask_view : NULL;
+    options.slope = random_below(2) == 0 ? &slope_view : NULL;
+    options.threads = 1 + (int32_t)random_below(3);
+    snprintf(doing, sizeof doing, "slab %d: planes %u to %u of %u %u %u, image type %d, mask %d", number, (unsigned)from,
+             (unsigned)to, (unsigned)shape[0], (unsigned)shape[1], (unsigned)shape[2], dtype, options.mask != NULL);
+    CHECK(voxlane_steepest(&image_view, &labels_view, &options) == VOXLANE_OK, "%s: %s", doing, voxlane_last_error());
+    guarded_free(&image);
+    guarded_free(&mask);
+    guarded_free(&labels);
+    guarded_free(&slope);
+}
+
 /* A table in guarded memory, as an array whose last axis has one element. */
 static void table(struct guarded *values, size_t rows, size_t columns, int32_t dtype, uint32_t high, int placement)
 {
@@ -203,6 +280,7 @@ int main(int argc, char **argv)
     signal(SIGBUS, touched);
     for (number = 0; number < cases; ++number) {
         one_steepest(number);
+        one_slab(number);
         one_sum(number);
     }
     return checks_done("guard pages");

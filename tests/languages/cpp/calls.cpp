@@ -271,6 +271,14 @@ void designated_initialisers_and_spans() {
         refused = error.status() == VOXLANE_ERR_SHAPE;
     }
     expect(refused, "a span of another size");
+    refused = false;
+    try {
+        /* As many voxels as a size_t that wraps around has: none. */
+        voxlane::view(std::span(values.data(), 0), {std::size_t{1} << 32, std::size_t{1} << 32, 1});
+    } catch (const voxlane::error &error) {
+        refused = error.status() == VOXLANE_ERR_SHAPE;
+    }
+    expect(refused, "a span for more voxels than there can be");
 
     std::vector<double> grid(voxels);
     const double center[3] = {1, 1, 1};

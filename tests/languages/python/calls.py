@@ -116,6 +116,7 @@ def test_options():
     ]
     assert numpy.array_equal(voxlane.steepest(image, minima="flat", border="inside", weights=inverse), flat)
     assert numpy.array_equal(voxlane.steepest(image, minima="flat", border="inside", spacing=2.0), flat)
+    assert numpy.array_equal(voxlane.steepest(image, minima="flat", border="inside", spacing=[2.0]), flat)
     rolled = numpy.roll(image, (3, 4, 5), (0, 1, 2))
     periodic = voxlane.steepest(image, border=("periodic",) * 3)
     assert numpy.array_equal(numpy.roll(periodic, (3, 4, 5), (0, 1, 2)), voxlane.steepest(rolled, border="periodic"))
