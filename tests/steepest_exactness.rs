@@ -4,7 +4,9 @@ mod common;
 
 use common::{Random, tiers};
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Slice, s};
-use voxlane::{Border, Direction, Element, LABEL_CENTER, LABEL_MASKED, Minima, Steepest};
+use voxlane::{
+    Border, Direction, Element, ElementType, LABEL_CENTER, LABEL_MASKED, Minima, Steepest, Volume, VolumeMut,
+};
 
 /// What the definition needs to know of a call.
 #[derive(Debug, Clone)]
@@ -914,5 +916,45 @@ fn volumes_beyond_32_bits() {
         assert!(labels.slice(s![1096, .., ..]).iter().all(|&label| label == 99), "{isa:?}: a plane too many");
         assert!(labels.slice(s![1097.., .., ..]) == expected.slice(s![1.., .., ..]), "{isa:?}");
         assert_eq!(labels[(0, 0, 0)], 0, "{isa:?}: the beginning");
+    }
+}
+
+/// A stride along an axis of one voxel leads nowhere, and may be anything: nothing is to be computed from it.
+#[test]
+fn strides_of_axes_of_one_voxel() {
+    let image: Vec<f32> = (0..10).map(|i| (i * 7 % 10) as f32).collect();
+    for isa in tiers() {
+        for far in [1, -1, isize::MAX, isize::MIN, 1 << 60, -(1 << 60), 1 << 61] {
+            for axis in 0..3 {
+                let (mut shape, mut stride) = ([1; 3], [far; 3]);
+                (shape[axis], stride[axis]) = (10, 1);
+                for borders in [Border::Inside, Border::Periodic] {
+                    let mut border = [borders; 3];
+                    border[axis] = Border::Inside;
+                    let mut labels = [99u8; 10];
+                    let data = image.as_ptr().cast();
+                    // SAFETY: ten voxels, whichever axis they are along.
+                    let volume =
+                        unsafe { Volume::from_raw_parts(data, shape, stride, ElementType::F32, "image") };
+                    let to = labels.as_mut_ptr();
+                    // SAFETY: as above.
+                    let output =
+                        unsafe { VolumeMut::from_raw_parts(to, shape, stride, ElementType::U8, "labels") };
+                    let call = Steepest::new().minima(Minima::Flat).border(border).isa(isa).threads(1);
+                    call.label(volume.unwrap(), output.unwrap()).unwrap();
+                    let step = [9, 3, 1][axis];
+                    for (i, &label) in labels.iter().enumerate() {
+                        let below = i.checked_sub(1).map_or(f32::INFINITY, |j| image[j]);
+                        let above = image.get(i + 1).copied().unwrap_or(f32::INFINITY);
+                        let expected = match () {
+                            () if below < image[i] && below <= above => 13 - step,
+                            () if above < image[i] => 13 + step,
+                            () => 13,
+                        };
+                        assert_eq!(label, expected, "{isa:?}, axis {axis}, stride {far}, voxel {i}");
+                    }
+                }
+            }
+        }
     }
 }
