@@ -45,11 +45,10 @@ impl Corners {
             return Ok(None);
         }
         let count = [0, 1, 2].map(|j| lengths[j].div_ceil(tile[j]));
-        // (Of at most 2^48 tiles.)
-        let tiles = count.iter().product::<usize>();
+        let tiles = count.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
         let side = [8, 16, usize::MAX].into_iter().find(|&side| {
             let cells = tile.iter().map(|n| n.div_ceil(side)).product::<usize>();
-            tiles.checked_mul(cells).is_some_and(|cells| cells <= most)
+            tiles.and_then(|tiles| tiles.checked_mul(cells)).is_some_and(|cells| cells <= most)
         });
         let Some(side) = side else { return Ok(None) };
         let parts = tile.map(|n| n.div_ceil(side));

@@ -135,6 +135,7 @@ impl<T: Real, const LONG: bool> TileMemory<T, LONG> {
         // (Each is a multiple of a cache line, which is a multiple of every alignment.)
         let mut rest = self.bytes.as_mut_slice();
         let [buffer, factors, squares, least, words] = sizes.map(|bytes| {
+            debug_assert!(bytes.is_multiple_of(simd::LINE));
             let part;
             (part, rest) = std::mem::take(&mut rest).split_at_mut(bytes);
             part.as_mut_ptr()

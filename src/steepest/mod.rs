@@ -290,14 +290,12 @@ impl<'a> Steepest<'a> {
         if let Some(weights) = &mut self.weights {
             // The centre's, which may be anything: 1 / distance is infinite there.
             weights[usize::from(LABEL_CENTER)] = 0.0;
-        }
-        if let Some(weights) = &self.weights
-            && let Some(i) = weights.iter().position(|w| !w.is_finite())
-        {
-            return Err(Error::new(
-                ErrorKind::Value,
-                format!("weight {i} is {}, not a finite number", weights[i]),
-            ));
+            if let Some(i) = weights.iter().position(|w| !w.is_finite()) {
+                return Err(Error::new(
+                    ErrorKind::Value,
+                    format!("weight {i} is {}, not a finite number", weights[i]),
+                ));
+            }
         }
         let isa = Isa::choose(self.isa)?;
         let threads = threads::count(self.threads)?;
