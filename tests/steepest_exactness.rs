@@ -661,17 +661,27 @@ fn upright_walls_of_nan() {
     }
 }
 
-/// Rows inside a large enough f32 image are read in place: what is not a plain number is found wherever it lies in
-/// them, in the first or last voxel of a piece, too.
+/// Rows inside a large enough f32 image are read in place, or copied in vectors if there is a mask: what is not a plain
+/// number is found wherever it lies in them, in the first or last voxel of a piece, too, and of no concern where the mask
+/// has taken it out.
 #[test]
-fn one_odd_voxel_anywhere_in_rows_read_in_place() {
+fn one_odd_voxel_anywhere_in_rows_inside() {
     let mut random = Random(15);
-    let noise = Array3::from_shape_simple_fn((6, 18, 39), || f32::from(random.pick(&[0u8, 1, 2])));
+    let integers = Array3::from_shape_simple_fn((6, 18, 39), || f32::from(random.pick(&[0u8, 1, 2])));
+    let numbers = Array3::from_shape_simple_fn((6, 18, 39), || random.below(1 << 20) as f32 / 3.0);
+    let kept = Array3::from_shape_simple_fn((6, 18, 39), || u8::from(random.chance(0.9)));
     for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 3e38, 1e-42] {
         for x in 0..39 {
-            let mut image = noise.clone();
-            image[[1 + x % 4, 2 + x * 5 % 13, x]] = odd;
-            check(image.view(), None, &Options::default(), &mut random, "one odd voxel");
+            let place = [1 + x % 4, 2 + x * 5 % 13, x];
+            for (i, image) in [&integers, &numbers].into_iter().enumerate() {
+                let mut image = image.clone();
+                image[place] = odd;
+                let options = Options::default();
+                check(image.view(), None, &options, &mut random, "one odd voxel");
+                let mut mask = kept.clone();
+                mask[place] = [0, 77][(x + i) % 2];
+                check(image.view(), Some(mask.view()), &options, &mut random, "one, and a mask");
+            }
         }
     }
 }

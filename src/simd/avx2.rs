@@ -350,6 +350,13 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
+    unsafe fn nonzero(_: Avx2, from: *const u8) -> Self {
+        op!({
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+            F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(bytes, _mm256_setzero_si256())))
+        })
+    }
+    #[inline(always)]
     fn lt_bits(self, other: Self) -> Self {
         op!(F32(_mm256_castsi256_ps(_mm256_cmpgt_epi32(
             _mm256_castps_si256(other.0),

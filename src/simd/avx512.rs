@@ -324,6 +324,13 @@ impl VectorF32 for F32 {
         ))))
     }
     #[inline(always)]
+    unsafe fn nonzero(_: Avx512, from: *const u8) -> __mmask16 {
+        op!({
+            let bytes = _mm_loadu_si128(from.cast());
+            _mm_test_epi8_mask(bytes, bytes)
+        })
+    }
+    #[inline(always)]
     fn lt_bits(self, other: Self) -> __mmask16 {
         op!(_mm512_cmplt_epi32_mask(_mm512_castps_si512(self.0), _mm512_castps_si512(other.0)))
     }

@@ -143,6 +143,11 @@ pub(crate) trait VectorF32: Vector {
     fn and_bits(self, other: Self) -> Self;
     /// The bits of `self`, and those in which `a` and `b` differ.
     fn collect_differing(self, a: Self, b: Self) -> Self;
+    /// Which of the bytes from `from` on are not zero, one a lane.
+    ///
+    /// # Safety
+    /// `LANES` bytes from `from` are readable.
+    unsafe fn nonzero(simd: Self::Simd, from: *const u8) -> Self::Mask;
     /// Where the bits, read as a signed integer, are below `other`'s.
     fn lt_bits(self, other: Self) -> Self::Mask;
     fn sqrt(self) -> Self;

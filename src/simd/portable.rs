@@ -304,6 +304,12 @@ impl VectorF32 for f32x8 {
         self | (a ^ b)
     }
     #[inline(always)]
+    unsafe fn nonzero(_: Portable, from: *const u8) -> Self {
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { from.cast::<[u8; 8]>().read() };
+        f32x8::new(bytes.map(f32::from)).simd_ne(f32x8::splat(0.0))
+    }
+    #[inline(always)]
     fn lt_bits(self, other: Self) -> Self {
         let (a, b) = (self.to_array(), other.to_array());
         f32x8::new(std::array::from_fn(|i| {

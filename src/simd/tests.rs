@@ -420,7 +420,7 @@ fn erfcx_is_within_its_bound_over_the_whole_range() {
 }
 
 #[test]
-fn words_of_bits_become_masks() {
+fn words_of_bits_and_bytes_become_masks() {
     struct Words;
     impl Kernel for Words {
         type Output = ();
@@ -428,6 +428,14 @@ fn words_of_bits_become_masks() {
         fn run<S: Simd>(self, simd: S) {
             check::<S, S::F32>(simd, 2.0, 3.0, 1.0, 7.0);
             check::<S, S::F64>(simd, 2.0, 3.0, 1.0, 7.0);
+            let bytes: [u8; 40] = std::array::from_fn(|i| [0, 1, 255, 0, 0, 128, 0][i % 7]);
+            for first in 0..24 {
+                // SAFETY: so many bytes follow as the widest tier has lanes.
+                let mask = unsafe { S::F32::nonzero(simd, bytes.as_ptr().add(first)) };
+                let expected =
+                    (0..S::F32::LANES).map(|lane| u32::from(bytes[first + lane] != 0) << lane).sum();
+                assert_eq!(mask.bits(), expected);
+            }
             let (first, end): ([f32; 16], [f32; 16]) = (
                 [0.0, 0.0, 31.0, 32.0, 40.0, 5.0, 0.0, 7.0, 1.0, 2.0, 16.0, 15.0, 0.0, 33.0, 31.0, 3.0],
                 [0.0, 32.0, 32.0, 32.0, 70.0, 9.0, 99.0, 7.0, 31.0, 3.0, 17.0, 16.0, 1.0, 33.0, 80.0, 30.0],

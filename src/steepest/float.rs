@@ -92,13 +92,22 @@ unsafe fn sweep<S: Simd, G: Guard<S>, const ISOTROPIC: bool, const EMIT: bool, c
             }
         }
     }
-    // `input` has looked at all but the last two voxels.
-    let last = step.width.saturating_sub(S::F32::LANES) + 2;
-    for line in step.lines[2] {
-        // SAFETY: the caller's promise.
-        G::look(simd, step.exact, unsafe { S::F32::load(simd, line.add(last)) }, &mut notes.watch);
+    if looks::<S, G>(step) {
+        // `input` has looked at all but the last two voxels.
+        let last = step.width.saturating_sub(S::F32::LANES) + 2;
+        for line in step.lines[2] {
+            // SAFETY: the caller's promise.
+            G::look(simd, step.exact, unsafe { S::F32::load(simd, line.add(last)) }, &mut notes.watch);
+        }
     }
     Seen { undecided: notes.flags != 0, ..G::seen(simd, step.exact, notes.watch) }
+}
+
+/// Whether this step has to look at the values of plane p. (With a guard and no masks it always does: to leave that open cost
+/// the values of rows read in place 1.05 of the time, without a guard it gained 0.97.)
+#[inline(always)]
+fn looks<S: Simd, G: Guard<S>>(step: &Step<f32>) -> bool {
+    G::GAPS > 0 && !G::MASKED || step.unseen
 }
 
 /// What is noted on the way through a step.
@@ -158,7 +167,9 @@ unsafe fn input<S: Simd, G: Guard<S>, const LINE: usize>(
     let value = |dx: usize| unsafe { S::F32::load(simd, at.step.lines[2][LINE].add(x + dx)) };
     let node = |dx: usize, value| [value, S::F32::splat(simd, at.codes.plane[3 * LINE + dx])];
     let left = value(0);
-    G::look(simd, at.step.exact, left, &mut notes.watch);
+    if looks::<S, G>(at.step) {
+        G::look(simd, at.step.exact, left, &mut notes.watch);
+    }
     let (pair, gaps) = pair::<S, G>(node(0, left), node(2, value(2)));
     Row { middle: node(1, value(1)), pair, gaps }
 }

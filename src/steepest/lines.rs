@@ -5,12 +5,13 @@
 //! A plane is read in place as a whole, or copied as a whole. What a copy would have found out, whether there is
 //! NaN, infinity or −0 in a line, the kernel then reports.
 
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, Simd, Vector, dispatch};
 use crate::steepest::border::{Ends, Line, prefetch_row};
 use crate::steepest::convert::{Content, Form, LineElement, Pixel, convert, with_pixel};
 use crate::steepest::direct::{Gaps, Neighborhood};
 use crate::steepest::exact::Exact;
 use crate::steepest::job::{Job, WIDEST};
+use crate::steepest::masked::MaskedRows;
 use crate::steepest::rule::Direction;
 use crate::steepest::shared::{LINES, ROWS, Seen};
 use crate::steepest::turned::Inlets;
@@ -149,6 +150,11 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         &self.planes[t % 3].starts
     }
 
+    /// Plane `t` is read in place: nobody has looked at its voxels yet.
+    pub fn in_place(&self, t: usize) -> bool {
+        self.planes[t % 3].in_place
+    }
+
     /// All voxels of plane `t` are as `Job::exact` says. In place it is known only once the kernel has seen them.
     pub fn exact(&self, t: usize) -> bool {
         self.planes[t % 3].all.exact
@@ -221,10 +227,10 @@ impl<L: LineElement> Kernel for Fill<'_, '_, L> {
     type Output = Content;
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Content {
+    fn run<S: Simd>(self, simd: S) -> Content {
         with_pixel!(self.job.source.image.element_type(), T => {
             if L::TAKES.contains(&T::TYPE) {
-                self.run_on::<T>()
+                self.run_on::<S, T>(simd)
             } else {
                 unreachable!("{:?} in lines of {:?}", T::TYPE, L::TYPE)
             }
@@ -234,7 +240,7 @@ impl<L: LineElement> Kernel for Fill<'_, '_, L> {
 
 impl<L: LineElement> Fill<'_, '_, L> {
     #[inline(always)]
-    fn run_on<T: Pixel>(self) -> Content {
+    fn run_on<S: Simd, T: Pixel>(self, simd: S) -> Content {
         let Fill { job, block: [z, y, x], t, lines, marks, key_scale, exact, inlets, ends, contents } = self;
         let sign = if job.source.direction == Direction::Ascent { -1.0 } else { 1.0 };
         let zero = if job.source.signed_zeros { -0.0 } else { 0.0 };
@@ -257,6 +263,29 @@ impl<L: LineElement> Fill<'_, '_, L> {
             // SAFETY: the same voxel of the mask, which has the image's shape and type U8.
             let mut mask =
                 job.source.mask.as_ref().map(|mask| (unsafe { mask.at::<u8>(start) }.cast_const(), mask));
+            if let (ElementType::F32, ElementType::F32, Some((mask, volume))) = (T::TYPE, L::TYPE, mask)
+                && n >= S::F32::LANES
+            {
+                let rows = MaskedRows {
+                    from: from.cast(),
+                    mask,
+                    step: job.source.image.stride()[1],
+                    mask_step: volume.stride()[1],
+                    mask_plane: volume.stride()[0],
+                    width: n,
+                };
+                let lines = std::array::from_fn(|row| {
+                    let line: &mut [L] = &mut lines[place(0, t, row)..][..n];
+                    line.as_mut_ptr().cast()
+                });
+                // SAFETY: the rows lie within the image and the mask, and `is_plain` says that their voxels are adjacent.
+                all = unsafe { rows.copy::<S, LINES>(simd, lines, form) };
+                // Else the lines are looked at one by one.
+                if all.moderate {
+                    contents.fill(all);
+                    return all;
+                }
+            }
             for (row, content) in contents.iter_mut().enumerate() {
                 let place = place(0, t, row);
                 // SAFETY: a line of n adjacent voxels.

@@ -11,6 +11,7 @@ mod float;
 mod integer;
 mod job;
 mod lines;
+mod masked;
 mod node;
 mod odd;
 mod output;

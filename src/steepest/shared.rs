@@ -58,6 +58,8 @@ pub(crate) struct Step<'a, L> {
     /// `LABEL_MASKED`.
     pub gaps: bool,
     pub exact: &'a Exact,
+    /// Plane p is read in place: nobody has looked at its values yet.
+    pub unseen: bool,
     /// Where the rows of output go.
     pub rows: &'a [RowOut; ROWS],
     pub ahead: &'a Ahead,

@@ -238,6 +238,7 @@ fn march<S: Simd, K: Shared, const SLOPE: bool>(
             width: n,
             gaps: empty_classes && !lines.complete(),
             exact: &exact,
+            unseen: lines.in_place(t),
             rows: &out,
             ahead: &ahead,
         };
