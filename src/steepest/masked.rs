@@ -17,7 +17,7 @@ pub(crate) struct MaskedRows {
     /// From row to row.
     pub step: isize,
     pub mask_step: isize,
-    /// From the mask's plane to the next one's, which is asked for.
+    /// From the mask's plane to the next one's.
     pub mask_plane: isize,
     /// Voxels of a row, at least as many as a vector has.
     pub width: usize,
@@ -57,8 +57,9 @@ impl MaskedRows {
         for (row, to) in (0..).zip(lines) {
             let from = self.from.wrapping_offset(row * self.step);
             let mask = self.mask.wrapping_offset(row * self.mask_step);
-            // (Together with the image's, in the kernel, that took 1.03 to 1.1 of the time.)
-            prefetch_row(mask.wrapping_offset(self.mask_plane), self.width);
+            // What the next but one plane reads: asked for one plane ahead 512³ took 1.03 of the time, and together with
+            // the image's voxels, in the kernel, 1.03 to 1.1.
+            prefetch_row(mask.wrapping_offset(2 * self.mask_plane), self.width);
             for vector in 0..self.width.div_ceil(S::F32::LANES) {
                 let x = position(vector, S::F32::LANES, self.width);
                 // SAFETY: the caller's promise.
