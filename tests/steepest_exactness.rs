@@ -968,3 +968,33 @@ fn strides_of_axes_of_one_voxel() {
         }
     }
 }
+
+/// The same of one plane and its mask, whose inner rows are copied as they lie.
+#[test]
+fn strides_of_one_plane_with_a_mask() {
+    let mut random = Random(29);
+    let image: Vec<f32> = (0..12 * 60).map(|_| random.below(50) as f32).collect();
+    let mask: Vec<u8> = (0..12 * 60).map(|_| u8::from(random.chance(0.8))).collect();
+    for isa in tiers() {
+        let label = |plane: isize| {
+            let (shape, stride) = ([1, 12, 60], [plane, 60, 1]);
+            let mut labels = vec![99u8; 12 * 60];
+            let (data, kept, to) = (image.as_ptr().cast(), mask.as_ptr(), labels.as_mut_ptr());
+            // SAFETY: all of them have a plane of 12 times 60 voxels.
+            unsafe {
+                let volume = Volume::from_raw_parts(data, shape, stride, ElementType::F32, "image");
+                let kept = Volume::from_raw_parts(kept, shape, stride, ElementType::U8, "mask");
+                let output = VolumeMut::from_raw_parts(to, shape, stride, ElementType::U8, "labels");
+                let border = [Border::Inside, Border::Skip, Border::Skip];
+                let call = Steepest::new().border(border).mask(kept.unwrap()).isa(isa).threads(1);
+                call.label(volume.unwrap(), output.unwrap()).unwrap();
+            }
+            labels
+        };
+        let expected = label(12 * 60);
+        assert!(expected.iter().any(|&label| label < 27));
+        for far in [1, -1, isize::MAX, isize::MIN, 1 << 60, -(1 << 60), 1 << 61] {
+            assert_eq!(label(far), expected, "{isa:?}, stride {far}");
+        }
+    }
+}

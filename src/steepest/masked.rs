@@ -59,7 +59,8 @@ impl MaskedRows {
             let mask = self.mask.wrapping_offset(row * self.mask_step);
             // What the next but one plane reads: asked for one plane ahead 512³ took 1.03 of the time, and together with
             // the image's voxels, in the kernel, 1.03 to 1.1.
-            prefetch_row(mask.wrapping_offset(2 * self.mask_plane), self.width);
+            let next = mask.wrapping_offset(self.mask_plane);
+            prefetch_row(next.wrapping_offset(self.mask_plane), self.width);
             for vector in 0..self.width.div_ceil(S::F32::LANES) {
                 let x = position(vector, S::F32::LANES, self.width);
                 // SAFETY: the caller's promise.
