@@ -3,14 +3,14 @@
 use crate::steepest::exact::{Exact, NO_SIGN};
 use crate::volume::{Element, ElementType};
 
-/// Values up to this one are moderate: no difference and no score of theirs is too large for f32. Rows with larger
-/// ones, or NaN, are the definition's.
+/// Values up to this one are moderate: no difference and no score of theirs is too large for f32. Rows with NaN, or with
+/// values of more than twice this, are the definition's. (Where a vector sum tells, those between may pass; see `node.rs`.)
 pub(crate) const MODERATE: f32 = 1.2e24;
 
 /// What a line holds, besides its numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// No NaN, and no number that is not moderate, among the voxels that exist.
+    /// No NaN, and no number that is not moderate (or twice that; see [`MODERATE`]), among the voxels that exist.
     pub moderate: bool,
     /// Every voxel that is somebody's neighbour exists. Those beyond a SKIP face are nobody's.
     pub complete: bool,

@@ -150,7 +150,7 @@ impl<'a, 'b, L: LineElement> Lines<'a, 'b, L> {
         &self.planes[t % 3].starts
     }
 
-    /// Plane `t` is read in place: nobody has looked at its voxels yet.
+    /// Plane `t` is read in place: nobody looks at its voxels before the kernel.
     pub fn in_place(&self, t: usize) -> bool {
         self.planes[t % 3].in_place
     }
@@ -274,17 +274,17 @@ impl<L: LineElement> Fill<'_, '_, L> {
                     mask_plane: volume.stride()[0],
                     width: n,
                 };
-                let lines = std::array::from_fn(|row| {
-                    let line: &mut [L] = &mut lines[place(0, t, row)..][..n];
-                    line.as_mut_ptr().cast()
-                });
-                // SAFETY: the rows lie within the image and the mask, and `is_plain` says that their voxels are adjacent.
-                all = unsafe { rows.copy::<S, LINES>(simd, lines, form) };
-                // Else the lines are looked at one by one.
-                if all.moderate {
-                    contents.fill(all);
-                    return all;
+                assert!(place(0, t, LINES - 1) + n <= lines.len());
+                let first: *mut L = lines.as_mut_ptr();
+                let to = std::array::from_fn(|row| first.wrapping_add(place(0, t, row)).cast());
+                // SAFETY: the rows lie within the image and the mask, and `is_plain` says that their voxels are adjacent; the
+                // lines lie within theirs. T and L are f32, and n is a vector at least.
+                let seen = unsafe { rows.copy::<S, LINES>(simd, to, form) };
+                if seen.moderate {
+                    contents.fill(seen);
+                    return seen;
                 }
+                // A value is odd, or their sum too large: the lines are converted, and looked at, one by one.
             }
             for (row, content) in contents.iter_mut().enumerate() {
                 let place = place(0, t, row);

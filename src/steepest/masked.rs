@@ -1,6 +1,6 @@
 //! Rows of an f32 image with a mask on their way into the lines of a plane: what `convert.rs` does to any pixels, in
-//! vectors of the tier, and what is seen of the voxels brought together once a plane. (Line by line it is a quarter of the
-//! copy's time.)
+//! vectors of the tier. What is seen of the voxels is brought together once a plane. (To do so line by line took a quarter
+//! of the copy's time.)
 
 use crate::simd::{Mask, Simd, Vector, VectorF32};
 use crate::steepest::border::prefetch_row;
@@ -27,7 +27,8 @@ impl MaskedRows {
     /// Copies the rows to `lines`.
     ///
     /// # Safety
-    /// The rows and their masks are readable, and lines of so many elements writable.
+    /// The rows and their masks are readable, lines of so many elements are writable and lie elsewhere, and a row is a
+    /// vector long at least.
     #[inline(always)]
     pub unsafe fn copy<S: Simd, const N: usize>(&self, simd: S, lines: [*mut f32; N], form: Form) -> Content {
         // SAFETY: the caller's promise.
@@ -69,12 +70,13 @@ impl MaskedRows {
                     let value = S::F32::load(simd, from.add(x)).select(kept, zero);
                     G::look(simd, exact, value, &mut watch);
                     complete = complete.and(kept);
-                    // (The factor is 1 or −1.)
+                    // The factor is 1 or −1: the product is exact, and one rounding as good as two.
                     value.mul_add(factor, term).select(kept, nothing).store(to.add(x));
                 }
             }
         }
         let seen = G::seen(simd, exact, watch);
+        // (Moderate as node.rs has it: by a sum.)
         Content {
             moderate: seen.moderate && !seen.inexact,
             complete: !complete.not().any(),
