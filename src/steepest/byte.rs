@@ -2,13 +2,19 @@
 
 use crate::simd::{Mask, Simd, Vector, VectorF32, VectorI16};
 use crate::steepest::integer::Key;
+use crate::steepest::job::LONGEST;
 use crate::steepest::rule::{LABEL_CENTER, LABEL_MASKED};
-use crate::steepest::shared::{RowOut, Weights};
+use crate::steepest::shared::{LINES, RowOut, Weights};
 
 /// The scale of bytes.
 pub(crate) const BYTE_SCALE: i16 = 128;
-/// Keys of bytes end before this one. The largest of i16 is a voxel that does not exist.
-const LAST_KEY: i16 = 24_000;
+/// Keys of bytes begin at the least of i16, and end before this one: 32640 and the codes of the longest march above it.
+/// The largest of i16 is a voxel that does not exist, and further from any key than keys are from each other: nearly
+/// all that counts classes without neighbours out follows from that.
+const LAST_KEY: i16 = 3000;
+const _: () = assert!(9 * (LONGEST + 1) + 3 * (LINES - 1) + 3 < LAST_KEY as usize);
+/// What is added to the keys of signed bytes so that they begin there.
+pub(crate) const KEY_BIAS: i16 = -BYTE_SCALE * 128;
 
 /// The centre's key and `OFFSET` less another's is `128·d + 127` less the label: d above the lowest seven bits, and the
 /// complement of the label in them.
@@ -22,7 +28,7 @@ const CORNER_FACE: i16 = 18919;
 const CORNER_EDGE: i16 = 26755;
 const SCORE: i16 = 2;
 
-/// A vector of i16: with signed values and the codes of the longest march, keys of bytes fit.
+/// A vector of i16.
 #[derive(Clone, Copy)]
 pub(crate) struct ByteKey<V>(V);
 
@@ -147,6 +153,8 @@ struct ByteBest<V: VectorI16> {
 
 /// Stands for the rank with no neighbour: below those of bytes.
 const NO_RANK: i16 = i16::MIN;
+/// Ranks of empty classes are no higher. (A voxel along x may be one less than the largest of i16.)
+const LAST_EMPTY: i16 = LAST_KEY + OFFSET - (i16::MAX - 1);
 
 /// The scale of an i16 that is the upper half of 32 bits, and of a difference as a key there.
 const UPPER_HALF: f32 = 65_536.0;
@@ -164,17 +172,10 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
 ) -> ByteBest<V> {
     // No closures here, and no array::map: what the compiler does not inline would lose the tier's instructions.
     let start = center.add_saturating(V::splat(simd, OFFSET));
-    let mut face_rank = start.sub_saturating(face);
-    let mut edge_rank = start.sub_saturating(edge);
-    let mut corner_rank = start.sub_saturating(corner);
+    let face_rank = start.sub_saturating(face);
+    let edge_rank = start.sub_saturating(edge);
+    let corner_rank = start.sub_saturating(corner);
     let (low_bits, last) = (V::splat(simd, BYTE_SCALE - 1), V::splat(simd, LAST_KEY));
-    if EMPTY {
-        // An empty class is below every limit.
-        let least = V::splat(simd, NO_RANK);
-        face_rank = least.select(last.lt(face), face_rank);
-        edge_rank = least.select(last.lt(edge), edge_rank);
-        corner_rank = least.select(last.lt(corner), corner_rank);
-    }
     let score = V::splat(simd, SCORE);
     let face_score = face_rank.with_bits(low_bits, score);
     let edge_score = edge_rank.with_bits(low_bits, score);
@@ -185,7 +186,8 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     let mut edge_loses = edge_face.lt(face_score);
     let mut corner_loses = corner_face.lt(face_score).or(corner_edge.lt(edge_score));
     if EMPTY {
-        // The least score of a face or an edge wins of no product.
+        // The rank of an empty class is below that of any neighbour, and loses to it as a face's. But times the weight of
+        // an edge or a corner it is above the least scores.
         edge_loses = edge_loses.or(last.lt(edge));
         corner_loses = corner_loses.or(last.lt(corner));
     }
@@ -202,12 +204,23 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
         .and(edge_rank.lt(V::splat(simd, edge_limit)))
         .and(corner_rank.lt(V::splat(simd, corner_limit)));
     let label = V::splat(simd, i16::from(LABEL_CENTER)).select(below, best.not_and(low_bits));
-    ByteBest { label, rank: best, edge_loses, corner_loses }
+    let mut rank = best;
+    if EMPTY {
+        // (Not computed where there are no slopes.)
+        let nothing = last.lt(face.min(edge).min(corner));
+        rank = V::splat(simd, NO_RANK).select(nothing, rank);
+    }
+    ByteBest { label, rank, edge_loses, corner_loses }
+}
+
+/// Whether a class without neighbours is below these limits, as it has to be.
+pub(crate) fn empty_is_below(limits: [i16; 3]) -> bool {
+    limits.iter().all(|&limit| limit > LAST_EMPTY)
 }
 
 /// A limit on differences as one on the ranks of bytes.
 pub(crate) fn byte_limit(limit: f64) -> i16 {
-    // Saturates above the rank of an empty class, and below all others.
+    // Saturates above the least rank of an empty class, and below those of all neighbours.
     ((limit * f64::from(BYTE_SCALE) + f64::from(OFFSET)) as i16).max(NO_RANK + 1)
 }
 

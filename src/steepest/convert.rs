@@ -1,5 +1,6 @@
 //! Pixels on their way into a line: from the image's element type to the line's, with a look at what they are like.
 
+use crate::steepest::byte::KEY_BIAS;
 use crate::steepest::exact::{Exact, NO_SIGN};
 use crate::volume::{Element, ElementType};
 
@@ -130,7 +131,7 @@ impl LineElement for f64 {
     }
 }
 
-/// A key: the value as a signed byte, so that it and the code have room.
+/// A key of a byte; see `byte.rs`.
 impl LineElement for i16 {
     const NOTHING: i16 = i16::MAX;
     const TAKES: &'static [ElementType] = &[ElementType::U8, ElementType::I8];
@@ -139,12 +140,13 @@ impl LineElement for i16 {
     fn of<T: Pixel>(value: T, factor: f32, term: f32) -> i16 {
         // The second sum is the same for a whole line: one operation less for each byte than to make it signed first.
         let (factor, term) = (factor as i16, term as i16);
-        factor.wrapping_mul(value.byte()).wrapping_add(factor.wrapping_mul(T::BYTE_BIAS).wrapping_add(term))
+        let term = factor.wrapping_mul(T::BYTE_BIAS).wrapping_add(KEY_BIAS).wrapping_add(term);
+        factor.wrapping_mul(value.byte()).wrapping_add(term)
     }
     #[inline(always)]
     fn kept(self, kept: bool) -> i16 {
-        let bits = i16::from(kept).wrapping_neg();
-        self & bits | Self::NOTHING & !bits
+        // The largest of i16, or the least.
+        self.max(Self::NOTHING ^ i16::from(kept).wrapping_neg())
     }
 }
 
