@@ -26,7 +26,8 @@ const OFFSET: i16 = BYTE_SCALE - 1 - LABEL_CENTER as i16;
 const EDGE_FACE: i16 = 23170;
 const CORNER_FACE: i16 = 18919;
 const CORNER_EDGE: i16 = 26755;
-const SCORE: i16 = 2;
+const FACE_SCORE: i16 = 74;
+const EDGE_SCORE: i16 = 104;
 
 /// A vector of i16.
 #[derive(Clone, Copy)]
@@ -176,10 +177,9 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     let edge_rank = start.sub_saturating(edge);
     let corner_rank = start.sub_saturating(corner);
     let (low_bits, last) = (V::splat(simd, BYTE_SCALE - 1), V::splat(simd, LAST_KEY));
-    let score = V::splat(simd, SCORE);
-    let face_score = face_rank.with_bits(low_bits, score);
-    let edge_score = edge_rank.with_bits(low_bits, score);
-    let corner_score = corner_rank.with_bits(low_bits, score);
+    let face_score = face_rank.with_bits(low_bits, V::splat(simd, FACE_SCORE));
+    let edge_score = edge_rank.with_bits(low_bits, V::splat(simd, EDGE_SCORE));
+    let corner_score = corner_rank.or(low_bits);
     let edge_face = edge_score.mul_round(V::splat(simd, EDGE_FACE));
     let corner_face = corner_score.mul_round(V::splat(simd, CORNER_FACE));
     let corner_edge = corner_score.mul_round(V::splat(simd, CORNER_EDGE));

@@ -145,8 +145,8 @@ impl LineElement for i16 {
     }
     #[inline(always)]
     fn kept(self, kept: bool) -> i16 {
-        // The largest of i16, or the least.
-        self.max(Self::NOTHING ^ i16::from(kept).wrapping_neg())
+        let bits = i16::from(kept).wrapping_neg();
+        self & bits | Self::NOTHING & !bits
     }
 }
 
