@@ -461,12 +461,20 @@ impl VectorI16 for I16 {
         op!(I16(_mm256_max_epi16(self.0, other.0)))
     }
     #[inline(always)]
+    fn min_unsigned(self, other: Self) -> Self {
+        op!(I16(_mm256_min_epu16(self.0, other.0)))
+    }
+    #[inline(always)]
     fn mul_round(self, other: Self) -> Self {
         op!(I16(_mm256_mulhrs_epi16(self.0, other.0)))
     }
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         op!(I16(_mm256_or_si256(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        op!(I16(_mm256_xor_si256(self.0, other.0)))
     }
     #[inline(always)]
     fn with_bits(self, mask: Self, bits: Self) -> Self {
@@ -479,10 +487,6 @@ impl VectorI16 for I16 {
     #[inline(always)]
     fn lt(self, other: Self) -> I16 {
         op!(I16(_mm256_cmpgt_epi16(other.0, self.0)))
-    }
-    #[inline(always)]
-    fn eq(self, other: Self) -> I16 {
-        op!(I16(_mm256_cmpeq_epi16(self.0, other.0)))
     }
     #[inline(always)]
     fn select(self, mask: I16, other: Self) -> Self {

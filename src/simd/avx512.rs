@@ -405,12 +405,20 @@ impl VectorI16 for I16 {
         op!(I16(_mm512_max_epi16(self.0, other.0)))
     }
     #[inline(always)]
+    fn min_unsigned(self, other: Self) -> Self {
+        op!(I16(_mm512_min_epu16(self.0, other.0)))
+    }
+    #[inline(always)]
     fn mul_round(self, other: Self) -> Self {
         op!(I16(_mm512_mulhrs_epi16(self.0, other.0)))
     }
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         op!(I16(_mm512_or_si512(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        op!(I16(_mm512_xor_si512(self.0, other.0)))
     }
     #[inline(always)]
     fn with_bits(self, mask: Self, bits: Self) -> Self {
@@ -423,10 +431,6 @@ impl VectorI16 for I16 {
     #[inline(always)]
     fn lt(self, other: Self) -> __mmask32 {
         op!(_mm512_cmplt_epi16_mask(self.0, other.0))
-    }
-    #[inline(always)]
-    fn eq(self, other: Self) -> __mmask32 {
-        op!(_mm512_cmpeq_epi16_mask(self.0, other.0))
     }
     #[inline(always)]
     fn select(self, mask: __mmask32, other: Self) -> Self {

@@ -193,15 +193,17 @@ pub(crate) trait VectorI16: Copy {
     fn sub_saturating(self, other: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
+    /// The lower of two as unsigned numbers.
+    fn min_unsigned(self, other: Self) -> Self;
     /// The product divided by 2¹⁵ and rounded to the nearest integer, upwards if there are two.
     fn mul_round(self, other: Self) -> Self;
     fn or(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
     /// `self` with the bits of `mask` as they are in `bits`, which has no others.
     fn with_bits(self, mask: Self, bits: Self) -> Self;
     /// The bits of `mask` that are not set in `self`.
     fn not_and(self, mask: Self) -> Self;
     fn lt(self, other: Self) -> Self::Mask;
-    fn eq(self, other: Self) -> Self::Mask;
     /// `self` where the mask is set, else `other`.
     fn select(self, mask: Self::Mask, other: Self) -> Self;
 }

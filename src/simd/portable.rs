@@ -1,7 +1,7 @@
 //! The portable tier: `wide`'s vectors of eight f32 and four f64, compiled for what every processor of the
 //! target has. `wide` picks its instructions at compile time, so it serves this tier alone.
 
-use wide::{f32x8, f64x4, i16x8};
+use wide::{f32x8, f64x4, i16x8, u16x8};
 
 use super::{Kernel, Mask, Simd, Vector, VectorF32, VectorF64, VectorI16};
 use crate::isa::Isa;
@@ -395,12 +395,21 @@ impl VectorI16 for i16x8 {
         <i16x8>::max(self, other)
     }
     #[inline(always)]
+    fn min_unsigned(self, other: Self) -> Self {
+        let unsigned = |v: Self| u16x8::new(v.to_array().map(|lane| lane as u16));
+        Self::new(unsigned(self).min(unsigned(other)).to_array().map(|lane| lane as i16))
+    }
+    #[inline(always)]
     fn mul_round(self, other: Self) -> Self {
         self.mul_scale_round(other)
     }
     #[inline(always)]
     fn or(self, other: Self) -> Self {
         self | other
+    }
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self ^ other
     }
     #[inline(always)]
     fn with_bits(self, mask: Self, bits: Self) -> Self {
@@ -413,10 +422,6 @@ impl VectorI16 for i16x8 {
     #[inline(always)]
     fn lt(self, other: Self) -> Self {
         self.simd_lt(other)
-    }
-    #[inline(always)]
-    fn eq(self, other: Self) -> Self {
-        self.simd_eq(other)
     }
     #[inline(always)]
     fn select(self, mask: Self, other: Self) -> Self {

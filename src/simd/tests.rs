@@ -323,6 +323,8 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                 check(x.sub_saturating(y), &i16::saturating_sub, "sub_saturating");
                 check(x.min(y), &i16::min, "min");
                 check(x.max(y), &i16::max, "max");
+                check(x.min_unsigned(y), &|a, b| (a as u16).min(b as u16) as i16, "min_unsigned");
+                check(x.xor(y), &|a, b| a ^ b, "xor");
                 let product = |a, b| ((i32::from(a) * i32::from(b) + 0x4000) >> 15) as i16;
                 check(x.mul_round(y), &product, "mul_round");
                 check(x.or(y), &|a, b| a | b, "or");
@@ -331,13 +333,13 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                 check(x.with_bits(y, S::I16::splat(simd, 0)), &|a, b| a & !b, "with_bits");
                 check(x.select(x.lt(y), y), &i16::min, "select");
                 check(
-                    S::I16::splat(simd, 7).select(x.eq(y).not(), x),
-                    &|a, b| if a == b { a } else { 7 },
-                    "eq",
+                    S::I16::splat(simd, 7).select(x.lt(y).not(), x),
+                    &|a, b| if a < b { a } else { 7 },
+                    "lt",
                 );
                 let expected = (0..S::I16::LANES).fold(0, |bits, i| bits | u32::from(a[i] < b[i]) << i);
                 assert_eq!(x.lt(y).bits(), expected);
-                assert_eq!(x.lt(y).or(x.eq(y)).and(x.lt(y)).bits(), expected);
+                assert_eq!(x.lt(y).or(y.lt(x)).and(x.lt(y)).bits(), expected);
                 let mut bytes = [0u8; 32];
                 // SAFETY: as above.
                 unsafe { x.store_low_bytes(bytes.as_mut_ptr()) };
