@@ -426,10 +426,9 @@ impl VectorI16 for I16 {
         op!(_mm256_storeu_si256(to.cast(), self.0))
     }
     #[inline(always)]
-    unsafe fn store_low_bytes(self, to: *mut u8) {
+    unsafe fn store_bytes(self, to: *mut u8) {
         op!({
-            let bytes = _mm256_and_si256(self.0, _mm256_set1_epi16(255));
-            let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
+            let (low, high) = (_mm256_castsi256_si128(self.0), _mm256_extracti128_si256::<1>(self.0));
             _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
         })
     }

@@ -373,7 +373,7 @@ impl VectorI16 for I16 {
         op!(_mm512_storeu_si512(to.cast(), self.0))
     }
     #[inline(always)]
-    unsafe fn store_low_bytes(self, to: *mut u8) {
+    unsafe fn store_bytes(self, to: *mut u8) {
         op!(_mm256_storeu_si256(to.cast(), _mm512_cvtepi16_epi8(self.0)))
     }
     #[inline(always)]

@@ -178,11 +178,11 @@ pub(crate) trait VectorI16: Copy {
     /// # Safety
     /// `LANES` elements from `to` are writable; no alignment is needed.
     unsafe fn store(self, to: *mut i16);
-    /// Stores the low byte of each lane.
+    /// Stores the lanes, all of them from 0 to 255, as bytes.
     ///
     /// # Safety
     /// `LANES` bytes from `to` are writable.
-    unsafe fn store_low_bytes(self, to: *mut u8);
+    unsafe fn store_bytes(self, to: *mut u8);
 
     /// The lanes in their order, each as the upper and as the lower half of the bits of a lane: in one vector of f32 or
     /// in two, as many as it takes.

@@ -369,7 +369,7 @@ impl VectorI16 for i16x8 {
         unsafe { *to.cast::<[i16; 8]>() = self.to_array() }
     }
     #[inline(always)]
-    unsafe fn store_low_bytes(self, to: *mut u8) {
+    unsafe fn store_bytes(self, to: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { *to.cast::<[u8; 8]>() = self.to_array().map(|v| v as u8) }
     }

@@ -342,7 +342,10 @@ fn operations_on_i16_agree_with_scalar_arithmetic() {
                 assert_eq!(x.lt(y).or(y.lt(x)).and(x.lt(y)).bits(), expected);
                 let mut bytes = [0u8; 32];
                 // SAFETY: as above.
-                unsafe { x.store_low_bytes(bytes.as_mut_ptr()) };
+                unsafe {
+                    x.with_bits(S::I16::splat(simd, !255), S::I16::splat(simd, 0))
+                        .store_bytes(bytes.as_mut_ptr())
+                };
                 assert!((0..S::I16::LANES).all(|i| bytes[i] == a[i] as u8));
             }
         }

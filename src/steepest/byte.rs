@@ -77,7 +77,7 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
             let removed = last.lt(center.0);
             if !removed.not().any() {
                 // Masks mostly take out much at a time.
-                V::splat(simd, i16::from(LABEL_MASKED)).store_low_bytes(out.labels.add(x));
+                V::splat(simd, i16::from(LABEL_MASKED)).store_bytes(out.labels.add(x));
                 if SLOPE {
                     let (zero, class) = (S::F32::splat(simd, 0.0), S::F32::splat(simd, f32::from_bits(1)));
                     for part in (0..V::LANES).step_by(S::F32::LANES) {
@@ -109,7 +109,7 @@ unsafe fn put<S: Simd, V: VectorI16<Simd = S>, const SLOPE: bool, const EMPTY: b
     x: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { best.label.store_low_bytes(out.labels.add(x)) };
+    unsafe { best.label.store_bytes(out.labels.add(x)) };
     if !SLOPE {
         return;
     }
@@ -118,9 +118,11 @@ unsafe fn put<S: Simd, V: VectorI16<Simd = S>, const SLOPE: bool, const EMPTY: b
     // label.
     let mut indexed = best.rank;
     if split.is_none() || !S::LONG_TABLES {
-        let class = V::splat(simd, 1).select(best.edge_loses, V::splat(simd, 3));
-        let class = class.select(best.corner_loses, V::splat(simd, 7));
-        indexed = best.rank.with_bits(V::splat(simd, BYTE_SCALE - 1), class);
+        // A corner is class 7, an edge 4 less, a face 2 less again; the bits above are not looked at.
+        let zero = V::splat(simd, 0);
+        let less = V::splat(simd, 2).select(best.edge_loses, zero).or(V::splat(simd, 4));
+        let less = less.select(best.corner_loses, zero);
+        indexed = best.rank.or(V::splat(simd, BYTE_SCALE - 1)).xor(less);
     }
     let indices = indexed.double();
     for part in (0..V::LANES).step_by(S::F32::LANES) {
