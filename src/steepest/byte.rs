@@ -20,14 +20,28 @@ pub(crate) const KEY_BIAS: i16 = -BYTE_SCALE * 128;
 /// complement of the label in them.
 const OFFSET: i16 = BYTE_SCALE - 1 - LABEL_CENTER as i16;
 
-/// 1/√2, 1/√3 and √(2/3), times 2¹⁵. With a score of 128·d + 2, the rounded product of an edge's score is at least a
-/// face's, and that of a corner's at least a face's or an edge's, exactly where they win. (Not so with + 1: the corner's
-/// 109 and the edge's 89 differ by 8e-6 of themselves.)
+/// 1/√2, 1/√3 and √(2/3), times 2¹⁵, and what takes the place of the lowest bits in a score. The rounded product of an
+/// edge's score is at least a face's score, and that of a corner's at least a face's or an edge's, exactly where they win.
+/// Other lowest bits do it as well, 2 for all three of them; all bits set take one operation. (Not 1: the corner's 109
+/// and the edge's 89 differ by 8e-6 of themselves.)
 const EDGE_FACE: i16 = 23170;
 const CORNER_FACE: i16 = 18919;
 const CORNER_EDGE: i16 = 26755;
 const FACE_SCORE: i16 = 74;
 const EDGE_SCORE: i16 = 104;
+const CORNER_SCORE: i16 = BYTE_SCALE - 1;
+
+/// The rounded product of the score of a difference.
+const fn product(difference: i16, score: i16, factor: i16) -> i16 {
+    (((difference * BYTE_SCALE + score) as i32 * factor as i32 + 0x4000) >> 15) as i16
+}
+
+/// The least products that are compared with a face's score. That of a class without neighbours is either below, or there
+/// are none but the lightest of voxels around, whose scores are above it; a lower score of a face loses to all others.
+const EDGE_LEAST: i16 = product(-255, EDGE_SCORE, EDGE_FACE);
+const CORNER_LEAST: i16 = product(-255, CORNER_SCORE, CORNER_FACE);
+const _: () = assert!(product(-256, EDGE_SCORE, EDGE_FACE) < EDGE_LEAST);
+const _: () = assert!(product(-256, CORNER_SCORE, CORNER_FACE) < CORNER_LEAST);
 
 /// A vector of i16.
 #[derive(Clone, Copy)]
@@ -178,21 +192,22 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     let face_rank = start.sub_saturating(face);
     let edge_rank = start.sub_saturating(edge);
     let corner_rank = start.sub_saturating(corner);
-    let (low_bits, last) = (V::splat(simd, BYTE_SCALE - 1), V::splat(simd, LAST_KEY));
+    let low_bits = V::splat(simd, BYTE_SCALE - 1);
     let face_score = face_rank.with_bits(low_bits, V::splat(simd, FACE_SCORE));
     let edge_score = edge_rank.with_bits(low_bits, V::splat(simd, EDGE_SCORE));
     let corner_score = corner_rank.or(low_bits);
     let edge_face = edge_score.mul_round(V::splat(simd, EDGE_FACE));
     let corner_face = corner_score.mul_round(V::splat(simd, CORNER_FACE));
     let corner_edge = corner_score.mul_round(V::splat(simd, CORNER_EDGE));
-    let mut edge_loses = edge_face.lt(face_score);
-    let mut corner_loses = corner_face.lt(face_score).or(corner_edge.lt(edge_score));
+    let (mut edge_rival, mut corner_rival) = (face_score, face_score);
     if EMPTY {
         // The rank of an empty class is below that of any neighbour, and loses to it as a face's. But times the weight of
         // an edge or a corner it is above the least scores.
-        edge_loses = edge_loses.or(last.lt(edge));
-        corner_loses = corner_loses.or(last.lt(corner));
+        edge_rival = edge_rival.max(V::splat(simd, EDGE_LEAST));
+        corner_rival = corner_rival.max(V::splat(simd, CORNER_LEAST));
     }
+    let edge_loses = edge_face.lt(edge_rival);
+    let corner_loses = corner_face.lt(corner_rival).or(corner_edge.lt(edge_score));
     let best = face_rank.select(edge_loses, edge_rank);
     let best = best.select(corner_loses, corner_rank);
     // Where the largest difference is zero the classes that have it tie, and the lowest code has the highest rank. That
@@ -210,7 +225,7 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     let mut rank = best;
     if EMPTY {
         // (Not computed where there are no slopes.)
-        let nothing = last.lt(face.min(edge).min(corner));
+        let nothing = V::splat(simd, LAST_KEY).lt(face.min(edge).min(corner));
         rank = V::splat(simd, NO_RANK).select(nothing, rank);
     }
     ByteBest { label, rank, edge_loses, corner_loses }
@@ -234,14 +249,17 @@ mod tests {
 
     #[test]
     fn classes_of_bytes_compare_exactly_for_all_pairs_of_differences() {
-        for (factor, square) in [(EDGE_FACE, [1, 2]), (CORNER_FACE, [1, 3]), (CORNER_EDGE, [2, 3])] {
-            for far in -255..=255i32 {
-                for near in -255..=255i32 {
-                    let (far_score, near_score) = (128 * far + 2, 128 * near + 2);
-                    let product = (far_score * i32::from(factor) + 0x4000) >> 15;
+        for (factor, [far_score, near_score], square) in [
+            (EDGE_FACE, [EDGE_SCORE, FACE_SCORE], [1, 2]),
+            (CORNER_FACE, [CORNER_SCORE, FACE_SCORE], [1, 3]),
+            (CORNER_EDGE, [CORNER_SCORE, EDGE_SCORE], [2, 3]),
+        ] {
+            for far in -255..=255 {
+                for near in -255..=255 {
                     if (far, near) != (0, 0) {
                         let exact = wins(far.into(), square, near.into());
-                        assert_eq!(product >= near_score, exact, "{far} and {near} with {factor}");
+                        let won = product(far, far_score, factor) >= near * BYTE_SCALE + near_score;
+                        assert_eq!(won, exact, "{far} and {near} with {factor}");
                     }
                 }
             }
