@@ -8,9 +8,10 @@ use crate::steepest::shared::{LINES, RowOut, Weights};
 
 /// The scale of bytes.
 pub(crate) const BYTE_SCALE: i16 = 128;
-/// Keys of bytes begin at the least of i16, and end before this one: 32640 and the codes of the longest march above it.
-/// The largest of i16 is a voxel that does not exist, and further from any key than keys are from each other: nearly
-/// all that counts classes without neighbours out follows from that.
+/// Keys of bytes begin near the least of i16, and end before this one: with ascent at zero and the codes of the longest march.
+/// A voxel that does not exist has the largest of i16, or one less. That is nearly as far from the highest keys as these
+/// are from the lowest, and from all others further than a difference can be: its rank is below those of all voxels around
+/// the same centre.
 const LAST_KEY: i16 = 3000;
 const _: () = assert!(9 * (LONGEST + 1) + 3 * (LINES - 1) + 3 < LAST_KEY as usize);
 /// What is added to the keys of signed bytes so that they begin there.
@@ -21,9 +22,10 @@ pub(crate) const KEY_BIAS: i16 = -BYTE_SCALE * 128;
 const OFFSET: i16 = BYTE_SCALE - 1 - LABEL_CENTER as i16;
 
 /// 1/√2, 1/√3 and √(2/3), times 2¹⁵, and what takes the place of the lowest bits in a score. The rounded product of an
-/// edge's score is at least a face's score, and that of a corner's at least a face's or an edge's, exactly where they win.
+/// edge's score is at least a face's score, and that of a corner's at least a face's or an edge's, exactly where they win;
+/// where both differences are zero it does not matter.
 /// Other lowest bits do it as well, 2 for all three of them; all bits set take one operation. (Not 1: the corner's 109
-/// and the edge's 89 differ by 8e-6 of themselves.)
+/// and the edge's 89 differ by 2e-5 of themselves.)
 const EDGE_FACE: i16 = 23170;
 const CORNER_FACE: i16 = 18919;
 const CORNER_EDGE: i16 = 26755;
@@ -36,8 +38,9 @@ const fn product(difference: i16, score: i16, factor: i16) -> i16 {
     (((difference * BYTE_SCALE + score) as i32 * factor as i32 + 0x4000) >> 15) as i16
 }
 
-/// The least products that are compared with a face's score. That of a class without neighbours is either below, or there
-/// are none but the lightest of voxels around, whose scores are above it; a lower score of a face loses to all others.
+/// The least products of neighbours. Where a face's score is lower, so that it loses to any neighbour, a product can as well
+/// be compared with these. A class without neighbours has a product that is lower still; or the centre's key is so high
+/// that no voxel is much above it, and the scores of those around are larger than that product.
 const EDGE_LEAST: i16 = product(-255, EDGE_SCORE, EDGE_FACE);
 const CORNER_LEAST: i16 = product(-255, CORNER_SCORE, CORNER_FACE);
 const _: () = assert!(product(-256, EDGE_SCORE, EDGE_FACE) < EDGE_LEAST);
@@ -101,7 +104,7 @@ impl<S: Simd, V: VectorI16<Simd = S>> Key<S> for ByteKey<V> {
                 return;
             }
             // (Whether a class is empty anywhere is hard to foresee where masks are noise: a branch took 1.8 times as
-            // long as no mask, this 1.3.)
+            // long as no mask, this 1.2.)
             let mut best = byte_labels::<S, V, true>(simd, weights, center.0, lowest);
             best.label = V::splat(simd, i16::from(LABEL_MASKED)).select(removed, best.label);
             best.rank = V::splat(simd, 0).select(removed, best.rank);
@@ -170,7 +173,7 @@ struct ByteBest<V: VectorI16> {
 
 /// Stands for the rank with no neighbour: below those of bytes.
 const NO_RANK: i16 = i16::MIN;
-/// Ranks of empty classes are no higher. (A voxel along x may be one less than the largest of i16.)
+/// Ranks of classes without neighbours are no higher.
 const LAST_EMPTY: i16 = LAST_KEY + OFFSET - (i16::MAX - 1);
 
 /// The scale of an i16 that is the upper half of 32 bits, and of a difference as a key there.
@@ -231,7 +234,7 @@ fn byte_labels<S: Simd, V: VectorI16<Simd = S>, const EMPTY: bool>(
     ByteBest { label, rank, edge_loses, corner_loses }
 }
 
-/// Whether a class without neighbours is below these limits, as it has to be.
+/// Whether a class without neighbours is below these limits, as it has to be, whatever the centre.
 pub(crate) fn empty_is_below(limits: [i16; 3]) -> bool {
     limits.iter().all(|&limit| limit > LAST_EMPTY)
 }

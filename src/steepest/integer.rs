@@ -22,7 +22,7 @@ use crate::steepest::word::{WORD_SCALE, WordKey};
 /// Labels of 8-bit integers where weights are as 1 : 1/√2 : 1/√3.
 pub(crate) struct Bytes;
 
-/// Labels of 16-bit integers with such weights.
+/// Labels of 16-bit integers with such weights, and of the few bytes that are not for the other.
 pub(crate) struct Words;
 
 macro_rules! shared {

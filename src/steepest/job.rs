@@ -186,7 +186,7 @@ impl<'a> Job<'a> {
 pub(crate) enum Way {
     /// Bytes on cubic voxels.
     Bytes,
-    /// 16-bit integers on cubic voxels.
+    /// 16-bit integers on cubic voxels; bytes where theirs is not to be had.
     Words,
     /// F32 on cubic voxels; integers, too, whose weights are not 1 / distance.
     Float,
@@ -203,7 +203,8 @@ impl Way {
             return Way::Anisotropic;
         }
         match source.image.element_type() {
-            // (Twice as fast as words, and not where the reference rule, large voxels and a mask come together.)
+            // (Twice as fast as words. Not where the reference rule, voxels longer than 1.34, and a mask or an axis of one
+            // voxel come together.)
             ElementType::U8 | ElementType::I8
                 if weights.unit_ratios
                     && (empty_is_below(weights.byte_limits) || !source.may_empty_a_class()) =>
