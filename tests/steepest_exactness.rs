@@ -510,12 +510,12 @@ fn missing_neighbours_of_bytes() {
     let values = [0u8, 1, 20, 73, 74, 100, 107, 181, 230, 237, 253, 254, 255];
     for minima in [Minima::Reference, Minima::Strict, Minima::Flat] {
         for direction in [Direction::Descent, Direction::Ascent] {
-            for spacing in [0.5, 1.0, 1.2, 1.3, 1.4, 2.0, 2.4, 3.0] {
+            for spacing in [0.5, 1.0, 1.3, 1.4, 2.4] {
                 let border = [0; 3].map(|_| random.pick(&[Border::Inside, Border::Periodic, Border::Skip]));
                 let spacing = [spacing; 3];
                 let options = Options { minima, direction, border, spacing, ..Options::default() };
                 for shape in [[6, 7, 45], [258, 4, 34]] {
-                    for kept in [0.05, 0.2, 0.5, 0.97] {
+                    for kept in [0.05, 0.5, 0.97] {
                         let mask = Array3::from_shape_simple_fn(shape, || u8::from(random.chance(kept)));
                         let bytes = Array3::from_shape_simple_fn(shape, || random.pick(&values));
                         check(bytes.view(), Some(mask.view()), &options, &mut random, "missing, u8");
